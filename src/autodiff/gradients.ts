@@ -1,0 +1,132 @@
+/** Reverse-mode differentiation: walks a graph backwards and appends its vector-Jacobian product. */
+import type { NodeProto } from 'onnx-buf';
+import { UserError } from '../errors.ts';
+import type { GraphBuilder } from '../onnx/builder.ts';
+import { isFloat } from '../onnx/dtype.ts';
+import { valueOf, type Graph, type Value } from '../onnx/graph.ts';
+import { sameShape } from '../tensor/tensor.ts';
+import { obstacles, showObstacles } from './obstacles.ts';
+import { RuleContext, type Forms } from './rule.ts';
+import { ruleFor } from './rules.ts';
+import { exposeStatistics } from './statistics.ts';
+
+export interface GradientOptions {
+  readonly forms?: Forms;
+  /** Values that no gradient passes: PyTorch's `detach`, which exports lose. */
+  readonly stop?: ReadonlySet<string>;
+}
+
+export const defaultForms: Forms = { convolution: 'flipped', normalization: 'layer' };
+
+/**
+ * Appends to a graph the gradient Σ ⟨cotangent, ∂output/∂wrt⟩.
+ *
+ * Only nodes on a path from `wrt` to an output with a cotangent are visited; weights get no
+ * gradient. Contributions of a value that is used more than once are summed, and what the forward
+ * pass broadcast is summed back, here and not in the rules.
+ *
+ * @param b builder over the graph, which must be resolved (static shapes, one operator set)
+ * @param cotangents by name of the value they belong to, each of that value's shape
+ * @param wrt names of the values to differentiate with respect to
+ * @returns the gradient of each `wrt`, of its shape
+ * @throws UserError naming every node on the path without a rule, or a `wrt` without a path
+ */
+export function gradients(
+  b: GraphBuilder,
+  cotangents: ReadonlyMap<string, Value>,
+  wrt: readonly string[],
+  { forms = defaultForms, stop = new Set() }: GradientOptions = {},
+): Map<string, Value> {
+  const { graph } = b;
+  const findPath = (): Path => activeNodes(graph, [...cotangents.keys()], wrt, stop);
+  if (forms.normalization === 'layer') exposeStatistics(b, new Set(findPath().nodes));
+  const path = findPath();
+  const blocked = obstacles(graph, path);
+  if (blocked.length > 0) throw showObstacles(graph.name, blocked);
+
+  const total = new Map<string, Value>();
+  const contribute = (name: string, gradient: Value): void => {
+    const value = valueOf(graph, name);
+    const fitted = matchShape(b, gradient, value);
+    const before = total.get(name);
+    total.set(name, before ? b.add(before, fitted) : fitted);
+  };
+  const outer = b.scope;
+  for (const [name, cotangent] of cotangents) contribute(name, cotangent);
+  for (const node of path.nodes.toReversed()) {
+    const incoming = node.output.map((name) => total.get(name));
+    if (incoming.every((g) => g === undefined)) continue;
+    b.scope = `${node.name || node.output[0]}/vjp`;
+    const rule = ruleFor(node.opType, graph.opset);
+    const context = new RuleContext(b, node, incoming, forms);
+    node.input.forEach((name, slot) => {
+      const gradient = path.values.has(name) ? rule?.slot(slot) : undefined;
+      if (gradient) contribute(name, gradient(context));
+    });
+  }
+  b.scope = outer;
+  return new Map(
+    wrt.map((name) => {
+      const gradient = total.get(name);
+      if (!gradient)
+        throw new UserError(
+          `${graph.name}: '${[...cotangents.keys()].join("', '")}' does not depend on '${name}' through any differentiable path`,
+        );
+      return [name, gradient] as const;
+    }),
+  );
+}
+
+export interface Path {
+  /** In the graph's order. */
+  readonly nodes: readonly NodeProto[];
+  /** The values that gradients pass through. */
+  readonly values: ReadonlySet<string>;
+}
+
+/** The nodes and values that lie between `wrt` and `outputs`, through slots that carry gradients. */
+export function activeNodes(
+  graph: Graph,
+  outputs: readonly string[],
+  wrt: readonly string[],
+  stop: ReadonlySet<string> = new Set(),
+): Path {
+  const carries = (node: NodeProto, slot: number): boolean => {
+    const rule = ruleFor(node.opType, graph.opset);
+    // An unknown operator counts as differentiable, so that it is reported rather than passed over.
+    return node.domain !== '' || !rule || rule.slot(slot) !== undefined;
+  };
+  const floating = (name: string): boolean => {
+    const value = graph.values.get(name);
+    return value !== undefined && isFloat(value.dtype) && !stop.has(name);
+  };
+  const reached = new Set(wrt);
+  for (const node of graph.nodes)
+    if (node.input.some((name, slot) => reached.has(name) && carries(node, slot)))
+      for (const name of node.output) if (floating(name)) reached.add(name);
+  const needed = new Set(outputs);
+  const nodes: NodeProto[] = [];
+  for (const node of graph.nodes.toReversed()) {
+    if (!node.output.some((name) => reached.has(name) && needed.has(name))) continue;
+    nodes.push(node);
+    node.input.forEach((name, slot) => {
+      if (reached.has(name) && carries(node, slot)) needed.add(name);
+    });
+  }
+  return {
+    nodes: nodes.reverse(),
+    values: new Set([...reached].filter((name) => needed.has(name))),
+  };
+}
+
+/** `gradient` in the shape of `value`: summed over broadcast axes, or expanded over reduced ones. */
+function matchShape(b: GraphBuilder, gradient: Value, value: Value): Value {
+  if (sameShape(gradient.shape, value.shape)) return gradient;
+  const lead = gradient.shape.length - value.shape.length;
+  const axes = gradient.shape.flatMap((d, i) =>
+    i < lead || (value.shape[i - lead] === 1 && d !== 1) ? [i] : [],
+  );
+  const summed = axes.length > 0 ? b.reduce('Sum', gradient, axes) : gradient;
+  const shape = lead > 0 ? summed.shape.slice(lead) : summed.shape;
+  return b.expand(b.reshape(summed, shape), value.shape);
+}

@@ -1,0 +1,59 @@
+/** What stands between an output and its gradient. */
+import type { NodeProto } from 'onnx-buf';
+import { UserError } from '../errors.ts';
+import type { Graph } from '../onnx/graph.ts';
+import { showShape } from '../tensor/tensor.ts';
+import type { Path } from './gradients.ts';
+import { NodeView } from './rule.ts';
+import { ruleFor } from './rules.ts';
+
+export interface Obstacle {
+  readonly operator: string;
+  readonly opset: number;
+  readonly node: string;
+  /** Shapes of inputs and outputs, as `[1,3,64,64] -> [1,3,64,64]`. */
+  readonly shapes: string;
+  readonly reason: string;
+}
+
+/** Every node of a path that has no rule, or whose rule refuses it. */
+export function obstacles(graph: Graph, path: Path): Obstacle[] {
+  return path.nodes.flatMap((node) => {
+    const reason = reasonAgainst(graph, node);
+    return reason === undefined ? [] : [describe(graph, node, reason)];
+  });
+}
+
+function reasonAgainst(graph: Graph, node: NodeProto): string | undefined {
+  const rule = node.domain === '' ? ruleFor(node.opType, graph.opset) : undefined;
+  if (!rule) return 'no gradient rule';
+  return rule.refuse?.(new NodeView(graph, node));
+}
+
+function describe(graph: Graph, node: NodeProto, reason: string): Obstacle {
+  const shape = (name: string): string => showShape(graph.values.get(name)?.shape ?? ['?']);
+  const list = (names: readonly string[]): string => names.filter(Boolean).map(shape).join(' ');
+  return {
+    operator: node.domain ? `${node.domain}.${node.opType}` : node.opType,
+    opset: graph.opset,
+    node: node.name || (node.output[0] ?? ''),
+    shapes: `${list(node.input)} -> ${list(node.output)}`,
+    reason,
+  };
+}
+
+/** One error for all of them, a line each. */
+export function showObstacles(where: string, found: readonly Obstacle[]): UserError {
+  const kinds = new Set(found.map((o) => o.operator)).size;
+  const width = Math.max(...found.map((o) => o.operator.length));
+  const lines = found.map(
+    (o) =>
+      `  ${o.operator.padEnd(width)}  opset ${o.opset}  node ${o.node}  ${o.shapes}  (${o.reason})`,
+  );
+  return new UserError(
+    `${where}: cannot differentiate ${kinds} operator${kinds === 1 ? '' : 's'}\n${lines.join('\n')}`,
+    {
+      hint: '`dsg inspect MODEL` shows what stands in the way; rules live in src/autodiff/rules/',
+    },
+  );
+}

@@ -1,0 +1,139 @@
+/** What a gradient rule is, and what it is given. */
+import type { NodeProto } from 'onnx-buf';
+import type { GraphBuilder } from '../onnx/builder.ts';
+import { constantNumbers, type Graph, type Value } from '../onnx/graph.ts';
+import type { Initializer } from '../onnx/initializer.ts';
+import type { DType } from '../onnx/dtype.ts';
+
+/** How derived graphs are written where more than one form is right. */
+export interface Forms {
+  /**
+   * The input gradient of a stride-1 convolution: a convolution with the kernel flipped, which is
+   * faster on the CPU and stores a second copy of the weights, or a transposed convolution.
+   */
+  readonly convolution: 'flipped' | 'transposed';
+  /**
+   * An InstanceNormalization on the path: rewritten into a LayerNormalization, which puts out the
+   * statistics that its gradient needs, or kept, and its statistics computed twice.
+   */
+  readonly normalization: 'layer' | 'instance';
+}
+
+/** A node on the path, as its rule sees it. */
+export class NodeView {
+  readonly node: NodeProto;
+  readonly graph: Graph;
+
+  constructor(graph: Graph, node: NodeProto) {
+    this.graph = graph;
+    this.node = node;
+  }
+
+  /** An input by slot; undefined where it is optional and absent. */
+  input(slot: number): Value | undefined {
+    return this.graph.values.get(this.node.input[slot] ?? '');
+  }
+  /** First input. */
+  get x(): Value {
+    return this.present(this.input(0), 'input 0');
+  }
+  /** Second input. */
+  get w(): Value {
+    return this.present(this.input(1), 'input 1');
+  }
+  /** First output. */
+  get y(): Value {
+    return this.present(this.graph.values.get(this.node.output[0] ?? ''), 'output 0');
+  }
+  /** The numbers of a constant input, undefined where it is absent or computed. */
+  constant(slot: number): number[] | undefined {
+    return constantNumbers(this.graph, this.node.input[slot]);
+  }
+  /** A constant input with its bytes still unread. */
+  initializer(slot: number): Initializer | undefined {
+    return this.graph.initializers.get(this.node.input[slot] ?? '');
+  }
+  protected present(value: Value | undefined, what: string): Value {
+    if (!value) throw new Error(`${this.node.opType} ${this.node.name}: ${what} is missing`);
+    return value;
+  }
+}
+
+/** A node whose gradient is being written. */
+export class RuleContext extends NodeView {
+  readonly b: GraphBuilder;
+  readonly forms: Forms;
+  /** Gradients of the outputs by slot; undefined where nothing depends on an output. */
+  readonly gradients: readonly (Value | undefined)[];
+  readonly #shared = new Map<string, unknown>();
+
+  constructor(
+    b: GraphBuilder,
+    node: NodeProto,
+    gradients: readonly (Value | undefined)[],
+    forms: Forms,
+  ) {
+    super(b.graph, node);
+    this.b = b;
+    this.gradients = gradients;
+    this.forms = forms;
+  }
+
+  /** Gradient of the first output. */
+  get g(): Value {
+    return this.present(this.gradients[0], 'gradient of output 0');
+  }
+  /** An optional output of the forward node, switched on if it was not yet. */
+  output(slot: number, type: { dtype: DType; shape: readonly number[] }): Value {
+    const known = this.graph.values.get(this.node.output[slot] ?? '');
+    if (known) return known;
+    const value = { name: `${this.y.name}/output.${slot}`, ...type };
+    while (this.node.output.length < slot) this.node.output.push('');
+    this.node.output[slot] = value.name;
+    this.graph.values.set(value.name, value);
+    return value;
+  }
+  /** What the gradients of several inputs have in common, made once. */
+  shared<T>(key: string, make: () => T): T {
+    if (!this.#shared.has(key)) this.#shared.set(key, make());
+    return this.#shared.get(key) as T;
+  }
+}
+
+/**
+ * The gradient of one input. It may have any shape that broadcasts with the input's, either way:
+ * the driver sums what was broadcast and expands what was reduced.
+ */
+export type SlotGradient = (c: RuleContext) => Value;
+
+export interface Rule {
+  /** The gradient of the input in `slot`, or undefined for one that has none (axes, conditions). */
+  readonly slot: (slot: number) => SlotGradient | undefined;
+  /** Why this node cannot be differentiated though its operator can; undefined if it can. */
+  readonly refuse?: ((c: NodeView) => string | undefined) | undefined;
+}
+
+type Refuse = Rule['refuse'];
+
+/** A rule by input slot; slots left out or null have no gradient. */
+export function rule(...slots: (SlotGradient | null)[]): Rule {
+  return { slot: (i) => slots[i] ?? undefined };
+}
+
+/** One gradient for every input of a variadic operator. */
+export function every(gradient: (c: RuleContext, slot: number) => Value): Rule {
+  return { slot: (i) => (c) => gradient(c, i) };
+}
+
+/** The operator has no gradient: what comes out is constant as far as calculus goes. */
+export const noGradient: Rule = { slot: () => undefined };
+
+/** `base` for the nodes that `refuse` has nothing against. */
+export function unless(refuse: NonNullable<Refuse>, base: Rule): Rule {
+  return { ...base, refuse };
+}
+
+/** A rule for each operator set in which the operator changed its form, by first version. */
+export type RuleBySet = { readonly since: Readonly<Record<number, Rule>> };
+
+export type RuleTable = Readonly<Record<string, Rule | RuleBySet>>;

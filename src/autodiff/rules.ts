@@ -1,0 +1,24 @@
+/** The table of gradient rules, by operator. */
+import type { Rule, RuleTable } from './rule.ts';
+import { attention } from './rules/attention.ts';
+import { convolution } from './rules/convolution.ts';
+import { elementwise } from './rules/elementwise.ts';
+import { linear } from './rules/linear.ts';
+import { normalization } from './rules/normalization.ts';
+
+export const rules: RuleTable = {
+  ...elementwise,
+  ...convolution,
+  ...linear,
+  ...normalization,
+  ...attention,
+};
+
+/** The rule of an operator as that operator set defines it; undefined if there is none. */
+export function ruleFor(operator: string, opset: number): Rule | undefined {
+  const row = rules[operator];
+  if (!row || !('since' in row)) return row;
+  const versions = Object.keys(row.since).map(Number);
+  const newest = Math.max(...versions.filter((v) => v <= opset));
+  return row.since[newest];
+}

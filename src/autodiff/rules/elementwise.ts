@@ -1,0 +1,173 @@
+/** Gradients of elementwise operators. g: gradient of the output, y: the output. */
+import type { Value } from '../../onnx/graph.ts';
+import { every, noGradient, rule, unless, type RuleContext, type RuleTable } from '../rule.ts';
+import { floatAttr, stringAttr } from '../../onnx/attributes.ts';
+
+const num = (c: RuleContext, value: number): Value => c.b.scalar(value, c.x);
+
+/** `g` where `condition` holds, and zero elsewhere. */
+function only(c: RuleContext, condition: Value, g: Value): Value {
+  return c.b.op('Where', [condition, g, c.b.scalar(0, g)]);
+}
+
+function greater(c: RuleContext, a: Value, b: number): Value {
+  return c.b.op('Greater', [a, num(c, b)]);
+}
+
+/** Φ(x) + x φ(x), with Φ and φ the normal distribution and its density. */
+function geluExact(c: RuleContext): Value {
+  const { b, x } = c;
+  const erf = b.op('Erf', [b.scale(x, Math.SQRT1_2)]);
+  const distribution = b.scale(b.add(erf, num(c, 1)), 0.5);
+  const density = b.scale(b.op('Exp', [b.scale(b.mul(x, x), -0.5)]), 1 / Math.sqrt(2 * Math.PI));
+  return b.add(distribution, b.mul(x, density));
+}
+
+/** y = x/2 (1 + tanh u), u = √(2/π)(x + 0.044715 x³). */
+function geluTanh(c: RuleContext): Value {
+  const { b, x } = c;
+  const k = Math.sqrt(2 / Math.PI);
+  const x2 = b.mul(x, x);
+  const u = b.mul(b.scale(x, k), b.add(b.scale(x2, 0.044715), num(c, 1)));
+  const t = b.op('Tanh', [u]);
+  const du = b.scale(b.add(b.scale(x2, 3 * 0.044715), num(c, 1)), k);
+  const rise = b.mul(b.mul(b.sub(num(c, 1), b.mul(t, t)), du), b.scale(x, 0.5));
+  return b.add(b.scale(b.add(t, num(c, 1)), 0.5), rise);
+}
+
+/** y = x s(αx): s + αx s (1 − s). */
+function swish(c: RuleContext): Value {
+  const { b, x } = c;
+  const ax = b.scale(x, floatAttr(c.node, 'alpha', 1));
+  const s = b.op('Sigmoid', [ax]);
+  return b.mul(s, b.add(b.mul(ax, b.sub(num(c, 1), s)), num(c, 1)));
+}
+
+function hardSwish(c: RuleContext): Value {
+  const { b, x } = c;
+  const slope = b.add(b.scale(x, 1 / 3), num(c, 0.5));
+  const above = b.op('Where', [b.op('Less', [x, num(c, 3)]), slope, num(c, 1)]);
+  return only(c, greater(c, x, -3), above);
+}
+
+/** The first of several equal extremes takes all of g in ONNX Runtime's forward; here ties share. */
+function extreme(c: RuleContext, slot: number): Value {
+  const { b, g, y } = c;
+  const hit = (i: number): Value => b.cast(b.op('Equal', [c.input(i) as Value, y]), g.dtype);
+  const hits = c.shared('hits', () => c.node.input.map((_, i) => hit(i)));
+  const count = c.shared('count', () => hits.reduce((sum, h) => b.add(sum, h)));
+  return b.mul(g, b.div(hits[slot] as Value, count));
+}
+
+/** w x^(w−1), with the exponents that losses use spelled out. */
+function powBase(c: RuleContext): Value {
+  const { b, g, x, w } = c;
+  const exponents = c.constant(1);
+  if (exponents?.length === 1 && exponents[0] === 2) return b.mul(g, b.scale(x, 2));
+  const less = b.op('Pow', [x, b.sub(b.cast(w, x.dtype), num(c, 1))]);
+  return b.mul(g, b.mul(b.cast(w, x.dtype), less));
+}
+
+/** y ln x, and 0 where x is 0. */
+function powExponent(c: RuleContext): Value {
+  const { b, g, x, y } = c;
+  const positive = greater(c, x, 0);
+  const safe = b.op('Where', [positive, x, num(c, 1)]);
+  return b.cast(only(c, positive, b.mul(g, b.mul(y, b.op('Log', [safe])))), c.w.dtype);
+}
+
+export const elementwise: RuleTable = {
+  // Sums and products
+  Add: rule(
+    ({ g }) => g,
+    ({ g }) => g,
+  ),
+  Sub: rule(
+    ({ g }) => g,
+    ({ b, g }) => b.neg(g),
+  ),
+  Mul: rule(
+    ({ b, g, w }) => b.mul(g, w),
+    ({ b, g, x }) => b.mul(g, x),
+  ),
+  Div: rule(
+    ({ b, g, w }) => b.div(g, w),
+    ({ b, g, w, y }) => b.neg(b.div(b.mul(g, y), w)),
+  ),
+  Sum: every(({ g }) => g),
+  Mean: every(({ b, g, node }) => b.scale(g, 1 / node.input.length)),
+  Max: every(extreme),
+  Min: every(extreme),
+  Neg: rule(({ b, g }) => b.neg(g)),
+  Identity: rule(({ g }) => g),
+  // Outside of training a Dropout passes its input through.
+  Dropout: unless(
+    (v) => (v.constant(2)?.[0] ? 'training mode draws at random' : undefined),
+    rule(({ g }) => g),
+  ),
+  Cast: rule(({ b, g, x }) => b.cast(g, x.dtype)),
+
+  // Powers and logarithms
+  Exp: rule(({ b, g, y }) => b.mul(g, y)),
+  Log: rule(({ b, g, x }) => b.div(g, x)),
+  Sqrt: rule(({ b, g, y }) => b.div(b.scale(g, 0.5), y)),
+  Reciprocal: rule(({ b, g, y }) => b.neg(b.mul(g, b.mul(y, y)))),
+  Pow: rule(powBase, powExponent),
+  Abs: rule(({ b, g, x }) => b.mul(g, b.op('Sign', [x]))),
+
+  // Circular and hyperbolic functions
+  Sin: rule(({ b, g, x }) => b.mul(g, b.op('Cos', [x]))),
+  Cos: rule(({ b, g, x }) => b.neg(b.mul(g, b.op('Sin', [x])))),
+  Tanh: rule((c) => c.b.mul(c.g, c.b.sub(num(c, 1), c.b.mul(c.y, c.y)))),
+  Erf: rule(({ b, g, x }) => {
+    const bell = b.op('Exp', [b.neg(b.mul(x, x))]);
+    return b.mul(g, b.scale(bell, 2 / Math.sqrt(Math.PI)));
+  }),
+
+  // Activations
+  Sigmoid: rule((c) => c.b.mul(c.g, c.b.mul(c.y, c.b.sub(num(c, 1), c.y)))),
+  Softplus: rule(({ b, g, x }) => b.mul(g, b.op('Sigmoid', [x]))),
+  Relu: rule((c) => only(c, greater(c, c.y, 0), c.g)),
+  LeakyRelu: rule((c) =>
+    c.b.op('Where', [greater(c, c.x, 0), c.g, c.b.scale(c.g, floatAttr(c.node, 'alpha', 0.01))]),
+  ),
+  PRelu: rule(
+    (c) => c.b.op('Where', [greater(c, c.x, 0), c.g, c.b.mul(c.g, c.w)]),
+    (c) => c.b.op('Where', [greater(c, c.x, 0), c.b.scalar(0, c.g), c.b.mul(c.g, c.x)]),
+  ),
+  Elu: rule((c) => {
+    const alpha = floatAttr(c.node, 'alpha', 1);
+    const below = c.b.mul(c.g, c.b.add(c.y, num(c, alpha)));
+    return c.b.op('Where', [greater(c, c.x, 0), c.g, below]);
+  }),
+  HardSigmoid: rule((c) => {
+    const { b, g, y } = c;
+    const inside = b.op('And', [greater(c, y, 0), b.op('Less', [y, num(c, 1)])]);
+    return only(c, inside, b.scale(g, floatAttr(c.node, 'alpha', 0.2)));
+  }),
+  HardSwish: rule((c) => c.b.mul(c.g, hardSwish(c))),
+  Gelu: rule((c) => {
+    const tanh = stringAttr(c.node, 'approximate', 'none') === 'tanh';
+    return c.b.mul(c.g, tanh ? geluTanh(c) : geluExact(c));
+  }),
+  Swish: rule((c) => c.b.mul(c.g, swish(c))),
+
+  // Selection
+  // What the clip leaves alone passes; a value on the bound counts as inside.
+  Clip: rule((c) => only(c, c.b.op('Equal', [c.x, c.y]), c.g)),
+  Where: rule(
+    null,
+    (c) => only(c, c.x, c.g),
+    ({ b, g, x }) => b.op('Where', [x, b.scalar(0, g), g]),
+  ),
+
+  // Piecewise constant, boolean and integer results
+  ...Object.fromEntries(
+    [
+      ['Ceil', 'Floor', 'Round', 'Sign', 'Mod', 'Equal', 'Greater', 'GreaterOrEqual', 'Less'],
+      ['LessOrEqual', 'And', 'Or', 'Xor', 'Not', 'IsNaN', 'IsInf', 'BitwiseAnd', 'BitwiseOr'],
+    ]
+      .flat()
+      .map((op) => [op, noGradient]),
+  ),
+};

@@ -1,0 +1,92 @@
+/** Fills in what a model's card leaves out, from the names and shapes in its file. */
+import { UserError } from '../errors.ts';
+import type { ModelInput } from '../onnx/dims.ts';
+import { isFloat } from '../onnx/dtype.ts';
+import { showShape } from '../tensor/tensor.ts';
+import type { Card, CardFile } from './card.ts';
+
+export interface Signature {
+  readonly inputs: readonly ModelInput[];
+  readonly outputs: readonly ModelInput[];
+  readonly where: string;
+}
+
+/** Network depth of unknown models: three halvings are the least that ε-models in use have. */
+const usualMultiple = 8;
+
+/**
+ * A complete card, and a line for each field that was inferred rather than read.
+ * @throws UserError if the model is no ε-model: it does not take one image and one timestep
+ */
+export function completeCard(
+  given: CardFile,
+  model: Signature,
+): { card: Card; inferred: string[] } {
+  const inferred: string[] = [];
+  const note = <T>(field: string, value: T, why: string): T => {
+    inferred.push(
+      `${field}: ${typeof value === 'string' ? value : JSON.stringify(value)} (${why})`,
+    );
+    return value;
+  };
+  const x = imageInput(given, model);
+  const timestep = timestepInput(given, model, x);
+  const others = model.inputs.filter((i) => i !== x && i !== timestep);
+  if (others.length > 0)
+    throw new UserError(
+      `${model.where}: the model has inputs that nothing feeds: ${others.map(show).join(', ')}`,
+      { hint: 'a model that takes an image [N,3,H,W] and a timestep is wanted' },
+    );
+  const output = model.outputs.find((o) => o.name === (given.output ?? model.outputs[0]?.name));
+  if (!output)
+    throw new UserError(
+      `${model.where}: no output '${given.output}'; there are: ${model.outputs.map(show).join(', ')}`,
+    );
+  const channels = x.shape[1];
+  const doubled = typeof channels === 'number' && output.shape[1] === 2 * channels;
+  const card: Card = {
+    ...given,
+    inputs: given.inputs ?? { x: x.name, timestep: timestep.name },
+    output: output.name,
+    learnedVariance:
+      given.learnedVariance ??
+      note('learnedVariance', doubled, `output is ${showShape(output.shape)}`),
+    prediction: given.prediction ?? note('prediction', 'epsilon', 'the usual one'),
+    clip: given.clip ?? true,
+    schedule:
+      given.schedule ??
+      note('schedule', { name: 'linear', timesteps: 1000 }, 'the usual one for pixel models'),
+    rescaleTimesteps: given.rescaleTimesteps ?? false,
+    multiple: given.multiple ?? usualMultiple,
+    presets: given.presets ?? 'article',
+  };
+  return { card, inferred };
+}
+
+function imageInput(given: CardFile, model: Signature): ModelInput {
+  const named = given.inputs?.x;
+  const found = model.inputs.find((i) =>
+    named === undefined ? isFloat(i.dtype) && i.shape.length === 4 : i.name === named,
+  );
+  if (found?.shape.length === 4) return found;
+  throw new UserError(
+    `${model.where}: no image input [N,C,H,W]${named ? ` named '${named}'` : ''}; the model takes ${model.inputs.map(show).join(', ') || 'nothing'}`,
+    { hint: 'an ε-model takes a noisy image and a timestep' },
+  );
+}
+
+function timestepInput(given: CardFile, model: Signature, x: ModelInput): ModelInput {
+  const named = given.inputs?.timestep;
+  const found = model.inputs.find((i) =>
+    named === undefined ? i !== x && i.shape.length <= 1 : i.name === named,
+  );
+  if (found) return found;
+  throw new UserError(
+    `${model.where}: no timestep input (a scalar or [N])${named ? ` named '${named}'` : ''}; the model takes ${model.inputs.map(show).join(', ')}`,
+    { hint: 'an ε-model takes a noisy image and a timestep' },
+  );
+}
+
+function show({ name, dtype, shape }: ModelInput): string {
+  return `${name} ${dtype} ${showShape(shape.map((d) => d || '?'))}`;
+}

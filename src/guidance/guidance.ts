@@ -1,0 +1,26 @@
+/** What a guidance rule sees of a step and what it returns: no network, no sampler, no noise. */
+import type { Step } from '../schedules/respace.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** An unguided step x' = mu + sigma z, and the gradient to bend it by. Tensors are `[N,C,H,W]`. */
+export interface Proposal {
+  readonly step: Step;
+  /** x', which is mu at the last step. */
+  readonly sample: Tensor;
+  readonly mean: Tensor;
+  /** A tensor where the network predicts a variance for every value. */
+  readonly sigma: number | Tensor;
+  /** Gradient of each image's loss with respect to its x_t. */
+  readonly gradient: Tensor;
+  /** The loss of each image, where it was computed. */
+  readonly loss: Float64Array | undefined;
+}
+
+/** A pure rule. Each image of a batch is guided as it would be alone. */
+export interface Guidance {
+  readonly name: string;
+  /** Whether the step needs a gradient; where it does not, the plain sample is taken. */
+  guides(step: Step): boolean;
+  /** The guided x'; the proposal is left as it is. */
+  apply(proposal: Proposal): Tensor;
+}

@@ -1,0 +1,129 @@
+/** The graph of one sampling step: prediction, and where it is guided, loss and gradient. */
+import { copyOf } from '../autodiff/differentiate.ts';
+import { gradients, type GradientOptions } from '../autodiff/gradients.ts';
+import type { Card } from '../card/card.ts';
+import { UserError } from '../errors.ts';
+import { measurementNorm } from '../losses/measurement.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import { valueOf, type Graph, type Value } from '../onnx/graph.ts';
+import type { ImageShape, Operator } from '../operators/operator.ts';
+import { simplify } from '../simplify/simplify.ts';
+import { prediction } from './prediction.ts';
+
+/** Names of what a step's graph takes and gives, beside the model's own x and timestep. */
+export const ports = {
+  /** √ᾱ and √(1−ᾱ) at this step, scalars. */
+  signal: 'dsg.signal',
+  noise: 'dsg.noise',
+  measurement: 'dsg.measurement',
+  parameter: (name: string) => `dsg.operator.${name}`,
+  eps: 'dsg.eps',
+  x0: 'dsg.x0',
+  variance: 'dsg.variance',
+  loss: 'dsg.loss',
+  gradient: 'dsg.gradient',
+} as const;
+
+/** Where the image lies on the network's canvas, which may be larger to be divisible. */
+export interface Placement {
+  readonly image: ImageShape;
+  readonly top: number;
+  readonly left: number;
+}
+
+/**
+ * Model, Tweedie and clip: outputs ε and x̂₀ (and the raw variance where it is learned).
+ * @param model resolved, with x of `[N,C,H,W]`
+ */
+export function stepGraph(model: Graph, card: Card): Graph {
+  const b = new GraphBuilder(copyOf(model));
+  appendPrediction(b, card);
+  return simplify(b.graph);
+}
+
+/**
+ * The same and, in one run, A(x̂₀), ‖y − A(x̂₀)‖₂ of each image and its gradient at x_t.
+ * Losses are per image and images do not mix, so the gradient of their sum is each image's own.
+ * @param placement the part of the canvas that A sees
+ */
+export function guidedGraph(
+  model: Graph,
+  card: Card,
+  operator: Operator,
+  placement: Placement,
+  options?: GradientOptions,
+): Graph {
+  const b = new GraphBuilder(copyOf(model));
+  const { x, x0 } = appendPrediction(b, card);
+  b.scope = '/dsg';
+  const image = crop(b, x0, placement);
+  const n = x.shape[0] ?? 1;
+  const y = b.input(ports.measurement, 'float32', [n, ...operator.measured(placement.image)]);
+  const parameters = Object.fromEntries(
+    Object.entries(operator.parameters).map(([name, { shape }]) => [
+      name,
+      b.input(ports.parameter(name), 'float32', [n, ...shape]),
+    ]),
+  );
+  const loss = measurementNorm(b, y, operator.A(b, image, parameters));
+  const ones = b.constant(new Array<number>(n).fill(1));
+  const found = gradients(b, new Map([[loss.name, ones]]), [x.name], options);
+  b.output(loss, ports.loss);
+  b.output(found.get(x.name) as Value, ports.gradient);
+  return simplify(b.graph);
+}
+
+/** A(x) alone, to simulate measurements with. */
+export function operatorGraph(operator: Operator, shape: ImageShape): Graph {
+  const b = new GraphBuilder();
+  const x = b.input('x', 'float32', [1, ...shape]);
+  const parameters = Object.fromEntries(
+    Object.entries(operator.parameters).map(([name, p]) => [
+      name,
+      b.input(ports.parameter(name), 'float32', [1, ...p.shape]),
+    ]),
+  );
+  operator.measured(shape);
+  b.output(operator.A(b, x, parameters), 'y');
+  return b.graph;
+}
+
+function appendPrediction(b: GraphBuilder, card: Card): { x: Value; x0: Value } {
+  const { graph } = b;
+  const x = valueOf(graph, card.inputs.x);
+  const raw = valueOf(graph, card.output);
+  graph.outputs.length = 0;
+  b.scope = '/dsg';
+  const level = {
+    signal: b.input(ports.signal, 'float32', []),
+    noise: b.input(ports.noise, 'float32', []),
+  };
+  let output = b.cast(raw, 'float32');
+  const channels = x.shape[1] ?? 0;
+  if (card.learnedVariance) {
+    if (output.shape[1] !== 2 * channels)
+      throw new UserError(
+        `${graph.name}: learned variance needs ${2 * channels} output channels, '${raw.name}' has ${output.shape[1]}`,
+      );
+    const [mean, variance] = b.split(output, [channels, channels], 1) as [Value, Value];
+    b.output(variance, ports.variance);
+    output = mean;
+  }
+  if (output.shape.join() !== x.shape.join())
+    throw new UserError(
+      `${graph.name}: output '${raw.name}' [${output.shape.join(',')}] is not of the shape of x [${x.shape.join(',')}]`,
+      { hint: 'set learnedVariance in the model card if the output has twice the channels' },
+    );
+  const { eps, x0 } = prediction(b, output, b.cast(x, 'float32'), level, card);
+  b.output(eps, ports.eps);
+  b.output(x0, ports.x0);
+  return { x, x0 };
+}
+
+function crop(b: GraphBuilder, x0: Value, { image, top, left }: Placement): Value {
+  const [, h, w] = image;
+  const [, , canvasH, canvasW] = x0.shape;
+  if (h === canvasH && w === canvasW) return x0;
+  const [starts, ends] = [b.ints([top, left]), b.ints([top + h, left + w])];
+  return b.op('Slice', [x0, starts, ends, b.ints([2, 3])]);
+}

@@ -1,0 +1,15 @@
+/** The data-fidelity loss of DPS. */
+import type { GraphBuilder } from '../onnx/builder.ts';
+import type { Value } from '../onnx/graph.ts';
+
+/**
+ * ‖y − ŷ‖₂ of each image, not squared (Chung et al. 2023, DPS, algorithm 1).
+ * @param y measurement, `[N,C,H,W]`
+ * @param predicted A(x̂₀), of the same shape
+ * @returns `[N]`
+ */
+export function measurementNorm(b: GraphBuilder, y: Value, predicted: Value): Value {
+  const n = y.shape[0] ?? 1;
+  const residual = b.reshape(b.sub(y, predicted), [n, -1]);
+  return b.reduce('L2', residual, [1], false);
+}

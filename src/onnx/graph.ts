@@ -1,0 +1,55 @@
+/** A graph whose every value has a known element type and static shape. */
+import type { NodeProto } from 'onnx-buf';
+import { numbers, type Initializer } from './initializer.ts';
+import type { DType } from './dtype.ts';
+
+/** A named tensor of a graph. */
+export interface Value {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/** Nodes are in topological order; a value's name is unique; '' stands for an absent optional input. */
+export interface Graph {
+  readonly name: string;
+  /** Version of the ai.onnx operator set; other domains do not occur in a resolved graph. */
+  readonly opset: number;
+  readonly inputs: Value[];
+  readonly outputs: Value[];
+  readonly nodes: NodeProto[];
+  readonly initializers: Map<string, Initializer>;
+  /** Every value: inputs, initializers and what nodes put out. */
+  readonly values: Map<string, Value>;
+}
+
+export function emptyGraph(name: string, opset: number): Graph {
+  return {
+    name,
+    opset,
+    inputs: [],
+    outputs: [],
+    nodes: [],
+    initializers: new Map(),
+    values: new Map(),
+  };
+}
+
+/** @throws Error if the graph has no value of that name: a defect of the caller. */
+export function valueOf(graph: Graph, name: string): Value {
+  const value = graph.values.get(name);
+  if (!value) throw new Error(`graph ${graph.name}: no value named '${name}'`);
+  return value;
+}
+
+/** The numbers of a constant, or undefined where the value is computed or absent. */
+export function constantNumbers(graph: Graph, name: string | undefined): number[] | undefined {
+  const constant = name ? graph.initializers.get(name) : undefined;
+  return constant && numbers(constant);
+}
+
+export function producers(graph: Graph): Map<string, NodeProto> {
+  const map = new Map<string, NodeProto>();
+  for (const node of graph.nodes) for (const out of node.output) if (out) map.set(out, node);
+  return map;
+}

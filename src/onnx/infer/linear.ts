@@ -1,0 +1,136 @@
+/** Output types of convolutions, pooling, matrix products and transforms. */
+import {
+  axisOf,
+  broadcast,
+  intOf,
+  intsOf,
+  need,
+  stringOf,
+  type Infer,
+  type InferContext,
+} from './infer.ts';
+
+/** Strides, dilations and pads of a node with a window over `spatial` axes; auto_pad is refused. */
+function windowOf(
+  c: InferContext,
+  spatial: number,
+): {
+  strides: readonly number[];
+  dilations: readonly number[];
+  pads: readonly number[];
+} {
+  if (!['NOTSET', 'VALID'].includes(stringOf(c, 'auto_pad', 'NOTSET')))
+    throw new RangeError('auto_pad: write explicit pads');
+  const ones = new Array<number>(spatial).fill(1);
+  return {
+    strides: intsOf(c, 'strides') ?? ones,
+    dilations: intsOf(c, 'dilations') ?? ones,
+    pads: intsOf(c, 'pads') ?? new Array<number>(2 * spatial).fill(0),
+  };
+}
+
+const conv: Infer = (c) => {
+  const [x, w] = [need(c, 0), need(c, 1)];
+  const kernel = w.shape.slice(2);
+  const { strides, dilations, pads } = windowOf(c, kernel.length);
+  const out = kernel.map((k, i) => {
+    const padded = (x.shape[i + 2] ?? 0) + (pads[i] ?? 0) + (pads[i + kernel.length] ?? 0);
+    return Math.floor((padded - (dilations[i] ?? 1) * (k - 1) - 1) / (strides[i] ?? 1)) + 1;
+  });
+  if ((x.shape[1] ?? 0) !== (w.shape[1] ?? 0) * intOf(c, 'group', 1))
+    throw new RangeError(`weight [${w.shape.join(',')}] on input [${x.shape.join(',')}]`);
+  return [{ dtype: x.dtype, shape: [x.shape[0] as number, w.shape[0] as number, ...out] }];
+};
+
+const convTranspose: Infer = (c) => {
+  const [x, w] = [need(c, 0), need(c, 1)];
+  const kernel = w.shape.slice(2);
+  const { strides, dilations, pads } = windowOf(c, kernel.length);
+  const extra = intsOf(c, 'output_padding') ?? kernel.map(() => 0);
+  const out = kernel.map(
+    (k, i) =>
+      ((x.shape[i + 2] ?? 0) - 1) * (strides[i] ?? 1) +
+      (extra[i] ?? 0) +
+      (dilations[i] ?? 1) * (k - 1) +
+      1 -
+      (pads[i] ?? 0) -
+      (pads[i + kernel.length] ?? 0),
+  );
+  const channels = (w.shape[1] ?? 0) * intOf(c, 'group', 1);
+  return [{ dtype: x.dtype, shape: [x.shape[0] as number, channels, ...out] }];
+};
+
+const pool: Infer = (c) => {
+  const x = need(c, 0);
+  const kernel = intsOf(c, 'kernel_shape') ?? [];
+  const { strides, dilations, pads } = windowOf(c, kernel.length);
+  const round = intOf(c, 'ceil_mode', 0) ? Math.ceil : Math.floor;
+  const out = kernel.map((k, i) => {
+    const padded = (x.shape[i + 2] ?? 0) + (pads[i] ?? 0) + (pads[i + kernel.length] ?? 0);
+    return round((padded - (dilations[i] ?? 1) * (k - 1) - 1) / (strides[i] ?? 1)) + 1;
+  });
+  const shape = [...x.shape.slice(0, 2), ...out];
+  return [
+    { dtype: x.dtype, shape },
+    { dtype: 'int64' as const, shape },
+  ].slice(0, c.outputs);
+};
+
+const globalPool: Infer = (c) => {
+  const { dtype, shape } = need(c, 0);
+  return [{ dtype, shape: shape.map((d, i) => (i < 2 ? d : 1)) }];
+};
+
+const matMul: Infer = (c) => {
+  const [a, b] = [need(c, 0), need(c, 1)];
+  const left = a.shape.length === 1 ? [1, ...a.shape] : a.shape;
+  const right = b.shape.length === 1 ? [...b.shape, 1] : b.shape;
+  if (left.at(-1) !== right.at(-2))
+    throw new RangeError(`[${a.shape.join(',')}] times [${b.shape.join(',')}]`);
+  const batch = broadcast(left.slice(0, -2), right.slice(0, -2));
+  const rows = a.shape.length === 1 ? [] : [left.at(-2) as number];
+  const columns = b.shape.length === 1 ? [] : [right.at(-1) as number];
+  return [{ dtype: a.dtype, shape: [...batch, ...rows, ...columns] }];
+};
+
+const gemm: Infer = (c) => {
+  const [a, b] = [need(c, 0), need(c, 1)];
+  const rows = a.shape[intOf(c, 'transA', 0) ? 1 : 0] as number;
+  const columns = b.shape[intOf(c, 'transB', 0) ? 0 : 1] as number;
+  const inner = [a.shape[intOf(c, 'transA', 0) ? 0 : 1], b.shape[intOf(c, 'transB', 0) ? 1 : 0]];
+  if (inner[0] !== inner[1]) throw new RangeError(`${inner[0]} columns times ${inner[1]} rows`);
+  return [{ dtype: a.dtype, shape: [rows, columns] }];
+};
+
+const einsum: Infer = (c) => {
+  const [terms = '', out = ''] = stringOf(c, 'equation', '').replaceAll(' ', '').split('->');
+  const size = new Map<string, number>();
+  terms.split(',').forEach((letters, i) => {
+    [...letters].forEach((letter, j) =>
+      size.set(letter, Math.max(size.get(letter) ?? 1, need(c, i).shape[j] as number)),
+    );
+  });
+  return [{ dtype: need(c, 0).dtype, shape: [...out].map((l) => size.get(l) as number) }];
+};
+
+const dft: Infer = (c) => {
+  const { dtype, shape } = need(c, 0);
+  const named = c.opset < 20 ? intOf(c, 'axis', 1) : (c.constant(2)?.[0] ?? -2);
+  const axis = axisOf(named, shape.length);
+  const length = c.constant(1)?.[0] ?? (shape[axis] as number);
+  const kept = intOf(c, 'onesided', 0) ? Math.floor(length / 2) + 1 : length;
+  return [{ dtype, shape: shape.with(axis, kept).with(-1, 2) }];
+};
+
+export const linear: Record<string, Infer> = {
+  Conv: conv,
+  ConvTranspose: convTranspose,
+  AveragePool: pool,
+  MaxPool: pool,
+  GlobalAveragePool: globalPool,
+  GlobalMaxPool: globalPool,
+  MatMul: matMul,
+  Gemm: gemm,
+  Einsum: einsum,
+  DFT: dft,
+};

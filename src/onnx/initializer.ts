@@ -1,0 +1,201 @@
+/** Constant tensors of a graph: where their bytes are, and what they hold. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import path from 'node:path';
+import { Float16Array } from '@petamoriken/float16';
+import { TensorProto_DataLocation, type TensorProto } from 'onnx-buf';
+import { UserError } from '../errors.ts';
+import { showShape, sizeOf } from '../tensor/tensor.ts';
+import { dtypeOf, dtypes, type DType } from './dtype.ts';
+
+/** A constant; its little-endian bytes are only fetched when asked for. */
+export interface Initializer {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly bytes: () => Uint8Array;
+}
+
+export function byteLength(t: { dtype: DType; shape: readonly number[] }): number {
+  return sizeOf(t.shape) * dtypes[t.dtype].bytes;
+}
+
+/**
+ * The constant that `proto` describes, inline or in a file beside the model.
+ * @param folder the model's folder, against which external locations are resolved
+ * @throws UserError when bytes and shape disagree or the external file is not where it should be
+ */
+export function initializerOf(proto: TensorProto, folder: string): Initializer {
+  const shape = proto.dims.map(Number);
+  const dtype = dtypeOf(proto.dataType, `initializer ${proto.name}`);
+  const length = byteLength({ dtype, shape });
+  const checked = (bytes: Uint8Array): Uint8Array => {
+    if (bytes.byteLength !== length)
+      throw new UserError(
+        `initializer ${proto.name}: ${dtype} ${showShape(shape)} needs ${length} bytes, the file holds ${bytes.byteLength}`,
+        { hint: 'the model file is damaged; export or download it again' },
+      );
+    return bytes;
+  };
+  if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) {
+    const bytes = externalBytes(proto, folder, length);
+    return { dtype, shape, bytes };
+  }
+  if (proto.rawData.byteLength > 0 || length === 0)
+    return { dtype, shape, bytes: () => checked(proto.rawData) };
+  return { dtype, shape, bytes: () => checked(typedFieldBytes(proto, dtype)) };
+}
+
+function externalBytes(proto: TensorProto, folder: string, expected: number): () => Uint8Array {
+  const entry = new Map(proto.externalData.map((e) => [e.key, e.value]));
+  const location = entry.get('location') ?? '';
+  const file = path.resolve(folder, location);
+  const within = path.relative(path.resolve(folder), file);
+  if (location === '' || within.startsWith('..') || path.isAbsolute(within))
+    throw new UserError(
+      `initializer ${proto.name}: external data location '${location}' is outside the model's folder`,
+      { hint: 'external data must lie beside the model file' },
+    );
+  const offset = Number(entry.get('offset') ?? 0);
+  const length = Number(entry.get('length') ?? expected);
+  if (length !== expected)
+    throw new UserError(
+      `initializer ${proto.name}: external data entry has ${length} bytes, its shape needs ${expected}`,
+    );
+  return () => readRange(file, offset, length, proto.name);
+}
+
+function readRange(file: string, offset: number, length: number, name: string): Uint8Array {
+  let fd: number;
+  try {
+    fd = openSync(file, 'r');
+  } catch (cause) {
+    throw new UserError(`initializer ${name}: external data file ${file} cannot be read`, {
+      hint: 'keep the .data file beside the .onnx file, under its original name',
+      cause,
+    });
+  }
+  try {
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length;) {
+      const n = readSync(fd, bytes, done, length - done, offset + done);
+      if (n === 0)
+        throw new UserError(
+          `${file}: truncated: initializer ${name} needs ${length} bytes at offset ${offset}, ${done} are there`,
+        );
+      done += n;
+    }
+    return bytes;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The typed repeated fields, which small constants use instead of raw bytes. */
+function typedFieldBytes(proto: TensorProto, dtype: DType): Uint8Array {
+  switch (dtype) {
+    case 'float32':
+      return bytesOf(Float32Array.from(proto.floatData));
+    case 'float64':
+      return bytesOf(Float64Array.from(proto.doubleData));
+    case 'int64':
+      return bytesOf(BigInt64Array.from(proto.int64Data));
+    case 'uint64':
+      return bytesOf(BigUint64Array.from(proto.uint64Data));
+    case 'uint32':
+      return bytesOf(Uint32Array.from(proto.uint64Data, Number));
+    case 'int32':
+      return bytesOf(Int32Array.from(proto.int32Data));
+    case 'float16':
+    case 'bfloat16':
+    case 'int16':
+    case 'uint16':
+      return bytesOf(Uint16Array.from(proto.int32Data));
+    case 'int8':
+    case 'uint8':
+    case 'bool':
+      return Uint8Array.from(proto.int32Data);
+  }
+}
+
+export function bytesOf(array: ArrayBufferView): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** A constant over values already in memory. */
+export function initializerFrom(
+  dtype: DType,
+  shape: readonly number[],
+  array: ArrayBufferView,
+): Initializer {
+  const bytes = bytesOf(array);
+  if (bytes.byteLength !== byteLength({ dtype, shape }))
+    throw new RangeError(`constant: ${dtype} ${showShape(shape)} over ${bytes.byteLength} bytes`);
+  return { dtype, shape, bytes: () => bytes };
+}
+
+/** An aligned copy where needed: protobuf gives byte views at any offset. */
+function aligned(bytes: Uint8Array, width: number): Uint8Array {
+  return bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+}
+
+/** The values of a float or integer constant as float32. */
+export function float32Values(t: Initializer): Float32Array {
+  const raw = aligned(t.bytes(), dtypes[t.dtype].bytes);
+  const n = sizeOf(t.shape);
+  switch (t.dtype) {
+    case 'float32':
+      return new Float32Array(raw.buffer, raw.byteOffset, n);
+    case 'float16':
+      return widened(new Uint16Array(raw.buffer, raw.byteOffset, n));
+    default:
+      return Float32Array.from(numbers(t));
+  }
+}
+
+/** The values of any constant as numbers; for shapes, axes, indices and scalars, not for weights. */
+export function numbers(t: Initializer): number[] {
+  const raw = aligned(t.bytes(), dtypes[t.dtype].bytes);
+  const n = sizeOf(t.shape);
+  const { buffer, byteOffset } = raw;
+  switch (t.dtype) {
+    case 'float32':
+      return [...new Float32Array(buffer, byteOffset, n)];
+    case 'float64':
+      return [...new Float64Array(buffer, byteOffset, n)];
+    case 'float16':
+      return [...widened(new Uint16Array(buffer, byteOffset, n))];
+    case 'bfloat16':
+      return Array.from(
+        new Uint16Array(buffer, byteOffset, n),
+        (bits) => new Float32Array(Uint32Array.of(bits << 16).buffer)[0] as number,
+      );
+    case 'int64':
+      return Array.from(new BigInt64Array(buffer, byteOffset, n), Number);
+    case 'uint64':
+      return Array.from(new BigUint64Array(buffer, byteOffset, n), Number);
+    case 'int32':
+      return [...new Int32Array(buffer, byteOffset, n)];
+    case 'uint32':
+      return [...new Uint32Array(buffer, byteOffset, n)];
+    case 'int16':
+      return [...new Int16Array(buffer, byteOffset, n)];
+    case 'uint16':
+      return [...new Uint16Array(buffer, byteOffset, n)];
+    case 'int8':
+      return [...new Int8Array(buffer, byteOffset, n)];
+    case 'uint8':
+    case 'bool':
+      return [...raw.subarray(0, n)];
+  }
+}
+
+let halfTable: Float32Array | undefined;
+
+/** float16 bits to float32 by table: 65,536 entries beat a decoder when weights are millions. */
+function widened(bits: Uint16Array): Float32Array {
+  halfTable ??= Float32Array.from(
+    new Float16Array(Uint16Array.from({ length: 65536 }, (_, i) => i).buffer),
+  );
+  const out = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) out[i] = halfTable[bits[i] as number] as number;
+  return out;
+}

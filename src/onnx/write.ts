@@ -1,0 +1,148 @@
+/** Writes ONNX files. */
+import { createWriteStream } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { create, toBinary } from '@bufbuild/protobuf';
+import {
+  ModelProtoSchema,
+  StringStringEntryProtoSchema,
+  TensorProtoSchema,
+  TensorProto_DataLocation,
+  TypeProto_TensorSchema,
+  type ModelProto,
+  type TensorProto,
+  ValueInfoProtoSchema,
+  type ValueInfoProto,
+} from 'onnx-buf';
+import { dtypes } from './dtype.ts';
+import type { Graph, Value } from './graph.ts';
+import { byteLength, type Initializer } from './initializer.ts';
+
+export interface WriteOptions {
+  /** Put constants of at least this many bytes into `NAME.data` beside the model; never if left out. */
+  readonly externalFrom?: number;
+}
+
+/** A single file may hold 2 GB; what is larger goes to external data unasked. */
+const inlineLimit = 1.8e9;
+/** ONNX Runtime maps external tensors from the file when they start on a page. */
+const page = 4096;
+
+/** The bytes of a model as protobuf writes them, unknown fields included. */
+export function encodeModel(proto: ModelProto): Uint8Array {
+  return toBinary(ModelProtoSchema, proto);
+}
+
+/**
+ * Writes a graph as one ONNX file, or as a file and its `.data` file. Both appear under their
+ * final names only when complete.
+ */
+export async function writeGraph(
+  graph: Graph,
+  file: string,
+  options: WriteOptions = {},
+): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  const total = [...graph.initializers.values()].reduce((n, t) => n + byteLength(t), 0);
+  const externalFrom = options.externalFrom ?? (total > inlineLimit ? 1024 : Infinity);
+  const data = `${path.basename(file)}.data`;
+  const temporary = { model: `${file}.part`, data: path.join(path.dirname(file), `${data}.part`) };
+  const layout = new Map<string, number>();
+  let end = 0;
+  for (const [name, t] of graph.initializers) {
+    if (byteLength(t) < externalFrom) continue;
+    layout.set(name, end);
+    end += Math.ceil(byteLength(t) / page) * page;
+  }
+  try {
+    if (layout.size > 0) {
+      await pipeline(pages(graph, layout), createWriteStream(temporary.data));
+      await rename(temporary.data, path.join(path.dirname(file), data));
+    }
+    const proto = graphToModel(graph, (name, t) => {
+      const offset = layout.get(name);
+      return offset === undefined ? inlineTensor(name, t) : externalTensor(name, t, data, offset);
+    });
+    await writeFile(temporary.model, encodeModel(proto));
+    await rename(temporary.model, file);
+  } finally {
+    await rm(temporary.model, { force: true });
+    await rm(temporary.data, { force: true });
+  }
+}
+
+/** Constants one after the other, so that no more than one is in memory. */
+function* pages(graph: Graph, layout: ReadonlyMap<string, number>): Generator<Uint8Array> {
+  for (const name of layout.keys()) {
+    const bytes = (graph.initializers.get(name) as Initializer).bytes();
+    yield bytes;
+    const rest = bytes.byteLength % page;
+    if (rest) yield new Uint8Array(page - rest);
+  }
+}
+
+/** The model message of a graph, its constants inline. */
+export function encodeGraph(graph: Graph): Uint8Array {
+  return encodeModel(graphToModel(graph, inlineTensor));
+}
+
+/** IR versions go with operator sets: the oldest IR that a set may be stored in is the safest. */
+function irVersionFor(opset: number): bigint {
+  if (opset <= 18) return 8n;
+  if (opset <= 20) return 9n;
+  if (opset <= 22) return 10n;
+  return opset <= 23 ? 11n : opset <= 24 ? 12n : 13n;
+}
+
+function graphToModel(
+  graph: Graph,
+  tensorOf: (name: string, t: Initializer) => TensorProto,
+): ModelProto {
+  return create(ModelProtoSchema, {
+    irVersion: irVersionFor(graph.opset),
+    producerName: 'dsg',
+    opsetImport: [{ domain: '', version: BigInt(graph.opset) }],
+    graph: {
+      name: graph.name,
+      node: graph.nodes,
+      input: graph.inputs.map(valueInfo),
+      output: graph.outputs.map(valueInfo),
+      initializer: [...graph.initializers].map(([name, t]) => tensorOf(name, t)),
+    },
+  });
+}
+
+export function valueInfo({ name, dtype, shape }: Value): ValueInfoProto {
+  const tensorType = create(TypeProto_TensorSchema, {
+    elemType: dtypes[dtype].code,
+    shape: { dim: shape.map((d) => ({ value: { case: 'dimValue' as const, value: BigInt(d) } })) },
+  });
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: { value: { case: 'tensorType', value: tensorType } },
+  });
+}
+
+function tensorHead(name: string, t: Initializer): TensorProto {
+  return create(TensorProtoSchema, {
+    name,
+    dataType: dtypes[t.dtype].code,
+    dims: t.shape.map(BigInt),
+  });
+}
+
+export function inlineTensor(name: string, t: Initializer): TensorProto {
+  const proto = tensorHead(name, t);
+  proto.rawData = t.bytes() as Uint8Array<ArrayBuffer>;
+  return proto;
+}
+
+function externalTensor(name: string, t: Initializer, file: string, offset: number): TensorProto {
+  const proto = tensorHead(name, t);
+  proto.dataLocation = TensorProto_DataLocation.EXTERNAL;
+  proto.externalData = Object.entries({ location: file, offset, length: byteLength(t) }).map(
+    ([key, value]) => create(StringStringEntryProtoSchema, { key, value: String(value) }),
+  );
+  return proto;
+}

@@ -1,0 +1,38 @@
+/** What a degradation operator is. */
+import type { GraphBuilder } from '../onnx/builder.ts';
+import type { Value } from '../onnx/graph.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** `[C,H,W]`. */
+export type ImageShape = readonly [number, number, number];
+
+/**
+ * A linear degradation y = A(x) as an ONNX subgraph. The same subgraph simulates measurements and
+ * is differentiated inside the guided graph, so the two cannot disagree.
+ */
+export interface Operator {
+  readonly name: string;
+  /** Operators of the same signature differ in their parameters only, and share one graph. */
+  readonly signature: string;
+  /**
+   * The measurement's shape for an image of this shape.
+   * @throws UserError if the operator cannot take such an image
+   */
+  measured(image: ImageShape): ImageShape;
+  /** The inverse: the shape of the images that have measurements of this shape. */
+  restored(measurement: ImageShape): ImageShape;
+  /** What differs from image to image, `[C,H,W]` each: fed to the graph, not part of it. */
+  readonly parameters: Readonly<Record<string, Tensor>>;
+  /**
+   * Appends A(x).
+   * @param x `[N,C,H,W]`
+   * @param parameters `[N,...]`, one for each of `parameters`
+   */
+  A(b: GraphBuilder, x: Value, parameters: Readonly<Record<string, Value>>): Value;
+}
+
+/** `[C,H,W]` of an image tensor. */
+export function imageShape(image: Tensor): ImageShape {
+  const [c = 0, h = 0, w = 0] = image.shape;
+  return [c, h, w];
+}

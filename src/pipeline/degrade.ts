@@ -1,0 +1,57 @@
+/** Makes measurements of clean images. */
+import { operatorGraph, ports } from '../guided/guided.ts';
+import { imageShape, type Operator } from '../operators/operator.ts';
+import { openGraph } from '../session/session.ts';
+import { gaussian, noiseKey } from '../tensor/noise.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+
+/**
+ * A(x) of one image, without noise.
+ * @param image `[C,H,W]`
+ */
+export async function applyOperator(operator: Operator, image: Tensor): Promise<Tensor> {
+  const batch = tensor([1, ...image.shape], image.data);
+  const session = await openGraph(operatorGraph(operator, imageShape(image)));
+  try {
+    const feeds: Record<string, Tensor> = { x: batch };
+    for (const [name, p] of Object.entries(operator.parameters))
+      feeds[ports.parameter(name)] = tensor([1, ...p.shape], p.data);
+    const y = (await session.run(feeds))['y'] as Tensor;
+    return tensor(y.shape.slice(1), y.data);
+  } finally {
+    await session.release();
+  }
+}
+
+export interface DegradeOptions {
+  /** Standard deviation of the measurement's Gaussian noise, on the range [-1,1]. */
+  readonly sigma: number;
+  readonly seed: number;
+  /** Names the image's noise. */
+  readonly name: string;
+}
+
+/** y = A(x) + σ n, `[C,H,W]`; not clipped. What the operator hides stays zero. */
+export async function degrade(
+  operator: Operator,
+  image: Tensor,
+  { sigma, seed, name }: DegradeOptions,
+): Promise<Tensor> {
+  const y = await applyOperator(operator, image);
+  const n = gaussian(noiseKey(seed, name), 'measurement', 0, y.shape);
+  const noisy = tensor(
+    y.shape,
+    y.data.map((v, i) => v + sigma * (n.data[i] as number)),
+  );
+  return visible(operator, noisy);
+}
+
+/** A measurement without what the operator hides, which nobody measured. */
+export function visible(operator: Operator, y: Tensor): Tensor {
+  const mask = operator.parameters['mask']?.data;
+  if (!mask) return y;
+  return tensor(
+    y.shape,
+    y.data.map((v, i) => (mask[i % mask.length] === 0 ? 0 : v)),
+  );
+}

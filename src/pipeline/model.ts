@@ -1,0 +1,109 @@
+/** A network ready to be sampled with. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Card, CardFile } from '../card/card.ts';
+import { completeCard } from '../card/complete.ts';
+import { readCard } from '../card/read.ts';
+import { UserError } from '../errors.ts';
+import { modelInput, type ModelInput } from '../onnx/dims.ts';
+import type { Graph } from '../onnx/graph.ts';
+import { readModel, type OnnxModel } from '../onnx/read.ts';
+import { modelInputs } from '../onnx/skeleton.ts';
+import { resolveGraph } from '../session/resolve.ts';
+
+/** The prior that comes with the package. */
+export const defaultModel = fileURLToPath(new URL('../../models/default.onnx', import.meta.url));
+
+export interface Model {
+  readonly file: string;
+  readonly onnx: OnnxModel;
+  readonly card: Card;
+  /** What was inferred because the card does not say it, a line each. */
+  readonly inferred: readonly string[];
+  readonly warnings: readonly string[];
+  readonly channels: number;
+  /** Height and width where the file fixes them; undefined where it takes any. */
+  readonly fixed: { readonly height: number; readonly width: number } | undefined;
+  readonly timestep: ModelInput;
+}
+
+/**
+ * Reads a model and its card.
+ * @param overrides card fields that count more than the card's
+ * @throws UserError for a file that is no ε-model, or a damaged card
+ */
+export async function loadModel(file: string, overrides: CardFile = {}): Promise<Model> {
+  const onnx = await readModel(file);
+  const { card: given, warnings } = await readCard(file);
+  const inputs = modelInputs(onnx);
+  const outputs = (onnx.proto.graph?.output ?? []).map((o) => modelInput(o, file));
+  const { card, inferred } = completeCard(
+    { ...given, ...overrides },
+    { inputs, outputs, where: file },
+  );
+  const x = named(inputs, card.inputs.x, file);
+  const [, channels, height, width] = x.shape;
+  return {
+    file,
+    onnx,
+    card,
+    inferred,
+    warnings,
+    channels: typeof channels === 'number' ? channels : 3,
+    fixed: typeof height === 'number' && typeof width === 'number' ? { height, width } : undefined,
+    timestep: named(inputs, card.inputs.timestep, file),
+  };
+}
+
+function named(inputs: readonly ModelInput[], name: string, file: string): ModelInput {
+  const found = inputs.find((i) => i.name === name);
+  if (!found)
+    throw new UserError(
+      `${file}: no input '${name}'; there are: ${inputs.map((i) => i.name).join(', ')}`,
+    );
+  return found;
+}
+
+/** The model's graph for a batch of canvases. */
+export async function graphFor(model: Model, batch: number, canvas: Size): Promise<Graph> {
+  const { card, timestep } = model;
+  const shapes = {
+    [card.inputs.x]: [batch, model.channels, canvas.height, canvas.width],
+    ...(timestep.shape.length === 1 && typeof timestep.shape[0] === 'string'
+      ? { [timestep.name]: [batch] }
+      : {}),
+  };
+  return resolveGraph(model.onnx, { shapes });
+}
+
+export interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * The size the network runs at for an image: its own if it is fixed, else the image's rounded up
+ * to the network's multiple.
+ * @throws UserError if the network is fixed to another size than the image's
+ */
+export function canvasFor(model: Model, image: Size): Size {
+  const { fixed, card } = model;
+  if (fixed) {
+    if (fixed.height !== image.height || fixed.width !== image.width)
+      throw new UserError(
+        `${model.file} takes ${fixed.width}×${fixed.height} only, the image to restore is ${image.width}×${image.height}`,
+        { hint: 'add --fit crop, --fit pad or --fit resize' },
+      );
+    return fixed;
+  }
+  const up = (n: number): number => Math.ceil(n / card.multiple) * card.multiple;
+  return { height: up(image.height), width: up(image.width) };
+}
+
+/** SHA-256 of a file, in hexadecimal. */
+export async function sha256(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
+}

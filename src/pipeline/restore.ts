@@ -1,0 +1,217 @@
+/** Restores batches of measurements. */
+import { UserError } from '../errors.ts';
+import { dps } from '../guidance/dps.ts';
+import { dsg } from '../guidance/dsg.ts';
+import type { Guidance } from '../guidance/guidance.ts';
+import { none } from '../guidance/none.ts';
+import type { Operator } from '../operators/operator.ts';
+import { imageShape } from '../operators/operator.ts';
+import { ddim } from '../samplers/ddim.ts';
+import { ddpm } from '../samplers/ddpm.ts';
+import type { Sampler, SamplerState } from '../samplers/sampler.ts';
+import { betas } from '../schedules/betas.ts';
+import { respace, steps as stepsOf, type Step } from '../schedules/respace.ts';
+import type { SessionOptions } from '../session/session.ts';
+import { stack, unstack } from '../tensor/batch.ts';
+import { gaussian, noiseKey } from '../tensor/noise.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { openDenoiser, type Denoiser } from './denoiser.ts';
+import { canvasFor, type Model, type Size } from './model.ts';
+
+export type Method =
+  | {
+      readonly name: 'dsg';
+      readonly rate: number;
+      readonly interval: number;
+      readonly radius?: 'rms' | 'first-pixel';
+    }
+  | { readonly name: 'dps'; readonly stepSize: number }
+  | { readonly name: 'none' };
+
+export type SamplerChoice =
+  | { readonly name: 'ddim'; readonly eta: number }
+  | { readonly name: 'ddpm'; readonly variance: 'fixed_small' | 'fixed_large' | 'learned_range' };
+
+/** Noise recorded elsewhere, to be used instead of the generator's. */
+export interface Replay {
+  /** `[1,C,H,W]` */
+  readonly x_T: Tensor;
+  /** `[at least steps,1,C,H,W]`; row 0 belongs to the first step taken, the last step uses none. */
+  readonly noise: Tensor;
+}
+
+export interface RestoreOptions {
+  readonly model: Model;
+  readonly method: Method;
+  readonly sampler: SamplerChoice;
+  /** How many of the schedule's timesteps to take. */
+  readonly steps: number;
+  readonly seed: number;
+  readonly session?: SessionOptions;
+  readonly replay?: Replay;
+}
+
+/** One image to restore. */
+export interface Job {
+  /** Names the image's noise: the same name and seed give the same noise anywhere. */
+  readonly name: string;
+  /** `[C,H,W]` in [-1,1] and beyond, where noise carries it there. */
+  readonly measurement: Tensor;
+  readonly operator: Operator;
+}
+
+/** Where a batch stands after a step. x̂₀ and x are cropped to the images' size. */
+export interface Progress {
+  readonly step: Step;
+  readonly x0: Tensor;
+  readonly x: Tensor;
+  /** ‖y − A(x̂₀)‖₂ of each image, where the step was guided. */
+  readonly loss?: Float64Array;
+}
+
+/** A restorer keeps graphs and sessions from batch to batch; release it when done. */
+export interface Restorer {
+  /**
+   * Restores images whose measurements and operators have the same shapes and signature.
+   * Yields after every step; returns the images, `[C,H,W]` each.
+   * @throws UserError if a measurement does not fit operator or model, or sampling diverges
+   */
+  restore(jobs: readonly Job[], signal?: AbortSignal): AsyncGenerator<Progress, Tensor[]>;
+  release(): Promise<void>;
+}
+
+/** @throws UserError for a step count or hyper-parameter out of range */
+export function openRestorer(options: RestoreOptions): Restorer {
+  const { model, seed, replay } = options;
+  const schedule = respace(betas(model.card.schedule), options.steps);
+  const steps = stepsOf(schedule);
+  const sampler = samplerFor(options.sampler);
+  const guidance = guidanceFor(options.method);
+  // One batch size and image size is the rule; a remainder or another size replaces it.
+  let current: { key: string; denoiser: Denoiser } | undefined;
+
+  async function denoiserFor(
+    jobs: readonly Job[],
+    canvas: Size,
+    placed: Placed,
+  ): Promise<Denoiser> {
+    const operator = (jobs[0] as Job).operator;
+    const key = [jobs.length, canvas.height, canvas.width, placed.image, operator.signature].join();
+    if (current?.key === key) return current.denoiser;
+    await current?.denoiser.release();
+    const session = options.session ?? {};
+    const input = { model, operator, batch: jobs.length, canvas, placement: placed, session };
+    current = { key, denoiser: openDenoiser(input) };
+    return current.denoiser;
+  }
+
+  return {
+    async *restore(jobs, signal) {
+      const [first] = jobs;
+      if (!first) return [];
+      const image = first.operator.restored(imageShape(first.measurement));
+      const [channels, height, width] = image;
+      const canvas = canvasFor(model, { height, width });
+      const placed = {
+        image,
+        top: Math.floor((canvas.height - height) / 2),
+        left: Math.floor((canvas.width - width) / 2),
+      };
+      const denoiser = await denoiserFor(jobs, canvas, placed);
+      const shape = [channels, canvas.height, canvas.width];
+      const keys = jobs.map((job) => noiseKey(seed, job.name));
+      const draw = (stream: 'x_T' | 'step', index: number): Tensor =>
+        stack(keys.map((key) => gaussian(key, stream, index, shape)));
+      const recorded = replay && replayed(replay, shape, steps, jobs.length);
+      const run = sampler({
+        denoise: denoiser.bind(stack(jobs.map((j) => j.measurement)), parametersOf(jobs)),
+        x: recorded?.x ?? draw('x_T', 0),
+        steps,
+        guidance,
+        noise: recorded?.noise ?? ((step) => draw('step', step.index)),
+        ...(signal && { signal }),
+      });
+      for (;;) {
+        const { value, done } = await run.next();
+        if (done) return unstack(cropBatch(value, placed));
+        yield progressOf(value, placed);
+      }
+    },
+    async release() {
+      await current?.denoiser.release();
+      current = undefined;
+    },
+  };
+}
+
+interface Placed {
+  readonly image: readonly [number, number, number];
+  readonly top: number;
+  readonly left: number;
+}
+
+function samplerFor(choice: SamplerChoice): Sampler {
+  return choice.name === 'ddim' ? ddim({ eta: choice.eta }) : ddpm({ variance: choice.variance });
+}
+
+function guidanceFor(method: Method): Guidance {
+  switch (method.name) {
+    case 'dsg':
+      return dsg(method);
+    case 'dps':
+      return dps(method);
+    case 'none':
+      return none;
+  }
+}
+
+function parametersOf(jobs: readonly Job[]): Record<string, Tensor> {
+  const names = Object.keys(jobs[0]?.operator.parameters ?? {});
+  return Object.fromEntries(
+    names.map((name) => [name, stack(jobs.map((j) => j.operator.parameters[name] as Tensor))]),
+  );
+}
+
+function progressOf({ step, x, x0, loss }: SamplerState, placed: Placed): Progress {
+  return { step, x: cropBatch(x, placed), x0: cropBatch(x0, placed), ...(loss && { loss }) };
+}
+
+/** The part of `[N,C,H,W]` canvases that the images take. */
+function cropBatch(batch: Tensor, { image, top, left }: Placed): Tensor {
+  const [n = 0, c = 0, ch = 0, cw = 0] = batch.shape;
+  const [, h, w] = image;
+  if (h === ch && w === cw) return batch;
+  const data = new Float32Array(n * c * h * w);
+  for (let plane = 0; plane < n * c; plane++)
+    for (let y = 0; y < h; y++) {
+      const from = (plane * ch + top + y) * cw + left;
+      data.set(batch.data.subarray(from, from + w), (plane * h + y) * w);
+    }
+  return tensor([n, c, h, w], data);
+}
+
+/** Recorded noise, the same for every image of a batch. */
+function replayed(
+  { x_T, noise }: Replay,
+  shape: readonly number[],
+  steps: readonly Step[],
+  batch: number,
+): { x: Tensor; noise: (step: Step) => Tensor } {
+  const size = shape.reduce((n, d) => n * d, 1);
+  if (x_T.shape.join() !== [1, ...shape].join())
+    throw new UserError(`replay: x_T is [${x_T.shape.join()}], sampling needs [1,${shape.join()}]`);
+  const [rows = 0, ...rest] = noise.shape;
+  if (rest.join() !== [1, ...shape].join() || rows < steps.length)
+    throw new UserError(
+      `replay: noise is [${noise.shape.join()}], sampling needs at least [${steps.length},1,${shape.join()}]`,
+    );
+  const repeated = (data: Float32Array): Tensor =>
+    stack(Array.from({ length: batch }, () => tensor(shape, data)));
+  return {
+    x: repeated(x_T.data),
+    noise: (step) => {
+      const row = steps.length - 1 - step.index;
+      return repeated(noise.data.subarray(row * size, (row + 1) * size));
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/** Fewer steps than the network was trained with: which timesteps to keep, and their constants. */
+import { UserError } from '../errors.ts';
+
+/** The kept timesteps, ascending, and alphaBar at each. */
+export interface Schedule {
+  readonly timesteps: readonly number[];
+  readonly alphaBar: Float64Array;
+}
+
+/** The constants of one sampling step, from x_t to the next kept timestep below it. */
+export interface Step {
+  /** N-1 at the noisiest step, 0 at the last. */
+  readonly index: number;
+  /** The timestep of the original schedule, 0..T-1, that the network was trained with. */
+  readonly timestep: number;
+  readonly alphaBar: number;
+  /** alphaBar of the next step; 1 at the last, which ends at the clean image. */
+  readonly alphaBarPrev: number;
+  /** 1 - alphaBar / alphaBarPrev: beta re-derived for the kept steps. */
+  readonly beta: number;
+  /** Variance of q(x' | x_t, x0): Ho et al. (2020), equation 7. 0 at the last step. */
+  readonly posteriorVariance: number;
+  /**
+   * The same, with the value of step 1 at step 0 so that its logarithm exists: Nichol & Dhariwal
+   * (2021). With a single step there is no step 1, and beta, its upper bound, stands in.
+   */
+  readonly posteriorVarianceClipped: number;
+}
+
+/**
+ * Keeps N of the T timesteps of `betas`, from 0 to T-1 at stride (T-1)/(N-1), rounded half to even.
+ * N = 1 keeps timestep 0. This is `space_timesteps` of guided-diffusion for one section, whose
+ * running sum decides on which side of a half a timestep falls.
+ * @throws UserError if N is not an integer from 1 to T.
+ */
+export function respace(betas: Float64Array, N: number): Schedule {
+  const T = betas.length;
+  if (!Number.isInteger(N) || N < 1 || N > T)
+    throw new UserError(`cannot sample in ${N} steps, expected an integer from 1 to ${T}`, {
+      hint: `the model's schedule has ${T} timesteps; 20, 50 and 100 steps are usual`,
+    });
+  const stride = N === 1 ? 0 : (T - 1) / (N - 1);
+  const timesteps: number[] = [];
+  for (let i = 0, position = 0; i < N; i++, position += stride)
+    timesteps.push(roundHalfToEven(position));
+
+  let product = 1;
+  const alphaBars = betas.map((beta) => (product *= 1 - beta));
+  return { timesteps, alphaBar: Float64Array.from(timesteps, (t) => alphaBars[t]!) };
+}
+
+/** The steps of a schedule in the order in which they are taken, noisiest first. */
+export function steps({ timesteps, alphaBar }: Schedule): Step[] {
+  const constants = timesteps.map((timestep, index) => {
+    const now = alphaBar[index]!;
+    const alphaBarPrev = index === 0 ? 1 : alphaBar[index - 1]!;
+    const beta = 1 - now / alphaBarPrev;
+    const posteriorVariance = (beta * (1 - alphaBarPrev)) / (1 - now);
+    return { index, timestep, alphaBar: now, alphaBarPrev, beta, posteriorVariance };
+  });
+  const positive = constants[1]?.posteriorVariance ?? constants[0]?.beta;
+  return constants
+    .map((step) => ({
+      ...step,
+      posteriorVarianceClipped: step.index === 0 ? positive! : step.posteriorVariance,
+    }))
+    .reverse();
+}
+
+function roundHalfToEven(value: number): number {
+  const floor = Math.floor(value);
+  if (value - floor === 0.5) return floor + (floor % 2);
+  return Math.round(value);
+}

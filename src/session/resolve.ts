@@ -1,0 +1,100 @@
+/** Static shapes of a model, worked out by ONNX Runtime itself. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema, type ModelProto } from 'onnx-buf';
+import * as ort from 'onnxruntime-node';
+import { UserError } from '../errors.ts';
+import type { Bindings } from '../onnx/dims.ts';
+import { dtypes, type DType } from '../onnx/dtype.ts';
+import type { Graph } from '../onnx/graph.ts';
+import type { OnnxModel } from '../onnx/read.ts';
+import { assemble, exposeAll, makeSkeleton } from '../onnx/skeleton.ts';
+import { encodeModel } from '../onnx/write.ts';
+import { showShape } from '../tensor/tensor.ts';
+
+type Types = Map<string, { dtype: DType; shape: number[] }>;
+
+/** Inlining a function can bring new shape arithmetic, which the next pass folds. */
+const mostPasses = 4;
+
+/**
+ * The graph of a model with the given input sizes: constants folded, shape arithmetic gone, local
+ * functions inlined, every value typed, weights shared with `model`.
+ * @throws UserError when dimensions are left open, or ONNX Runtime refuses the model
+ */
+export async function resolveGraph(model: OnnxModel, bindings: Bindings = {}): Promise<Graph> {
+  const skeleton = makeSkeleton(model, bindings);
+  let proto = skeleton.proto;
+  let open: string[] = [];
+  for (let pass = 0; pass < mostPasses; pass++) {
+    proto = await folded(proto, model.where);
+    const seen = await valueTypes(proto, model.where);
+    if (seen.open.length === 0) return assemble(proto, seen.types, skeleton);
+    open = seen.open;
+  }
+  throw new UserError(
+    `${model.where}: shapes that depend on data: ${open.slice(0, 5).join(', ')}${open.length > 5 ? `, and ${open.length - 5} more` : ''}`,
+    { hint: 'only models whose shapes follow from the shapes of their inputs can be used' },
+  );
+}
+
+/** One pass of ONNX Runtime's basic optimizations, which write standard operators only. */
+async function folded(proto: ModelProto, where: string): Promise<ModelProto> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'dsg-resolve-'));
+  try {
+    const file = path.join(folder, 'folded.onnx');
+    const session = await open(proto, where, {
+      graphOptimizationLevel: 'basic',
+      optimizedModelFilePath: file,
+    });
+    await session.release();
+    const result = fromBinary(ModelProtoSchema, await readFile(file));
+    // The session declares every domain it knows; only the model's own matter.
+    result.opsetImport = result.opsetImport.filter(
+      (o) => o.domain === '' || o.domain === 'ai.onnx',
+    );
+    return result;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function valueTypes(
+  proto: ModelProto,
+  where: string,
+): Promise<{ types: Types; open: string[] }> {
+  const session = await open(exposeAll(proto), where, { graphOptimizationLevel: 'disabled' });
+  const types: Types = new Map();
+  const undecided: string[] = [];
+  for (const meta of session.outputMetadata) {
+    if (!meta.isTensor) throw new UserError(`${where}: value '${meta.name}' is not a tensor`);
+    if (!(meta.type in dtypes))
+      throw new UserError(`${where}: value '${meta.name}' is of type ${meta.type}`);
+    const shape = meta.shape.filter((d) => typeof d === 'number');
+    if (shape.length < meta.shape.length)
+      undecided.push(`${meta.name} ${showShape(meta.shape.map((d) => d || '?'))}`);
+    types.set(meta.name, { dtype: meta.type as DType, shape });
+  }
+  await session.release();
+  return { types, open: undecided };
+}
+
+async function open(
+  proto: ModelProto,
+  where: string,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<ort.InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(encodeModel(proto), {
+      ...options,
+      executionProviders: ['cpu'],
+      logSeverityLevel: 4,
+    });
+  } catch (cause) {
+    throw new UserError(`${where}: ONNX Runtime refuses the model: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,151 @@
+/** Runs graphs on ONNX Runtime. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Float16Array } from '@petamoriken/float16';
+import * as ort from 'onnxruntime-node';
+import { UserError } from '../errors.ts';
+import { byteLength } from '../onnx/initializer.ts';
+import type { Graph } from '../onnx/graph.ts';
+import { encodeGraph, writeGraph } from '../onnx/write.ts';
+import { showShape, tensor, type Tensor } from '../tensor/tensor.ts';
+import { providersFor, type Device } from './device.ts';
+
+export interface SessionOptions {
+  readonly device?: Device;
+  /** Threads within an operator; ONNX Runtime's own choice (one a core) if left out. */
+  readonly threads?: number;
+}
+
+/** A loaded graph. Tensors go in and come out as float32, whatever types the graph has. */
+export interface Session {
+  /** @throws UserError when an input is missing or has another shape than the graph's */
+  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  release(): Promise<void>;
+}
+
+/** Graphs with more constants than this go through a file, from which weights are mapped. */
+const inMemoryLimit = 8 << 20;
+
+/**
+ * Loads a graph. Weights are mapped from a temporary file and not copied.
+ * @throws UserError if the device is not there or ONNX Runtime refuses the graph
+ */
+export async function openGraph(graph: Graph, options: SessionOptions = {}): Promise<Session> {
+  const size = [...graph.initializers.values()].reduce((n, t) => n + byteLength(t), 0);
+  if (size <= inMemoryLimit) return wrap(await create(encodeGraph(graph), graph.name, options));
+  const folder = await mkdtemp(path.join(tmpdir(), 'dsg-graph-'));
+  const discard = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    const file = path.join(folder, 'graph.onnx');
+    await writeGraph(graph, file, { externalFrom: 1024 });
+    const session = await create(file, graph.name, options);
+    return wrap(session, discard);
+  } catch (error) {
+    await discard();
+    throw error;
+  } finally {
+    // A mapped file lives on without its name, where the system lets go of names at all.
+    if (process.platform !== 'win32') await discard();
+  }
+}
+
+async function create(
+  model: Uint8Array | string,
+  name: string,
+  { device = 'cpu', threads }: SessionOptions,
+): Promise<ort.InferenceSession> {
+  const options: ort.InferenceSession.SessionOptions = {
+    executionProviders: providersFor(device),
+    graphOptimizationLevel: 'all',
+    // Planning ahead allocates one more block beside the arena's from the second run on.
+    enableMemPattern: false,
+    logSeverityLevel: 3,
+    ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+  };
+  try {
+    return typeof model === 'string'
+      ? await ort.InferenceSession.create(model, options)
+      : await ort.InferenceSession.create(model, options);
+  } catch (cause) {
+    throw new UserError(`${name}: ONNX Runtime (${device}): ${(cause as Error).message}`, {
+      cause,
+      ...(device === 'cpu' ? {} : { hint: 'try --device cpu' }),
+    });
+  }
+}
+
+function wrap(session: ort.InferenceSession, discard?: () => Promise<void>): Session {
+  const metadata = new Map(session.inputMetadata.map((m) => [m.name, m]));
+  return {
+    async run(feeds) {
+      const inputs: Record<string, ort.Tensor> = {};
+      for (const [name, meta] of metadata) {
+        const feed = feeds[name];
+        if (!feed) throw new UserError(`input '${name}' is missing`);
+        inputs[name] = toOrt(feed, meta);
+      }
+      const results = await session.run(inputs);
+      return Object.fromEntries(
+        Object.entries(results).map(([name, t]) => [name, fromOrt(t as ort.Tensor)]),
+      );
+    },
+    async release() {
+      await session.release();
+      await discard?.();
+    },
+  };
+}
+
+function toOrt(feed: Tensor, meta: ort.InferenceSession.ValueMetadata): ort.Tensor {
+  if (!meta.isTensor) throw new UserError(`input '${meta.name}' is not a tensor`);
+  const fits =
+    feed.shape.length === meta.shape.length &&
+    meta.shape.every((d, i) => typeof d !== 'number' || d === feed.shape[i]);
+  if (!fits)
+    throw new UserError(
+      `input '${meta.name}' takes ${showShape(meta.shape)}, got ${showShape(feed.shape)}`,
+    );
+  const { data, shape } = feed;
+  switch (meta.type) {
+    case 'float32':
+      return new ort.Tensor('float32', data, shape);
+    case 'float64':
+      return new ort.Tensor('float64', Float64Array.from(data), shape);
+    case 'float16':
+      return new ort.Tensor(
+        'float16',
+        new Uint16Array(
+          Float16Array.from(data).buffer,
+        ) as unknown as ort.Tensor.DataTypeMap['float16'],
+        shape,
+      );
+    case 'int64':
+      return new ort.Tensor(
+        'int64',
+        BigInt64Array.from(data, (v) => BigInt(Math.round(v))),
+        shape,
+      );
+    case 'int32':
+      return new ort.Tensor('int32', Int32Array.from(data), shape);
+    case 'bool':
+      return new ort.Tensor('bool', Uint8Array.from(data), shape);
+    default:
+      throw new UserError(`input '${meta.name}' is of type ${meta.type}, which cannot be fed`);
+  }
+}
+
+function fromOrt(t: ort.Tensor): Tensor {
+  const { data, dims, type } = t;
+  if (data instanceof Float32Array) return tensor(dims, data);
+  if (type === 'float16') {
+    const raw = data as unknown as Uint16Array;
+    return tensor(
+      dims,
+      Float32Array.from(new Float16Array(raw.buffer, raw.byteOffset, raw.length)),
+    );
+  }
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array)
+    return tensor(dims, Float32Array.from(data, Number));
+  return tensor(dims, Float32Array.from(data as ArrayLike<number>));
+}

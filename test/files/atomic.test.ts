@@ -1,0 +1,51 @@
+/** Files that are there whole or not at all. */
+
+import { mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { UserError } from '../../src/errors.ts';
+import { writeAtomic } from '../../src/files/atomic.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
+
+const folder = temporaryFolder();
+const at = (name: string) => join(folder, name);
+
+test('text and bytes, anew and in place of another file', async () => {
+  await writeAtomic(at('a'), 'first, and longer');
+  await writeAtomic(at('a'), Uint8Array.of(1, 2));
+  expect(await readFile(at('a'))).toEqual(Buffer.of(1, 2));
+  expect(await readdir(folder)).toEqual(['a']);
+});
+
+test('a name as long as the file system allows', async () => {
+  await writeAtomic(at('n'.repeat(255)), 'x');
+  await expect(writeAtomic(at('n'.repeat(256)), 'x')).rejects.toThrow('the name is too long');
+});
+
+test('a symbolic link keeps pointing', async () => {
+  await writeFile(at('real'), 'old');
+  await symlink('real', at('link'));
+  await writeAtomic(at('link'), 'new');
+  expect(await readlink(at('link'))).toBe('real');
+  expect(await readFile(at('real'), 'utf8')).toBe('new');
+});
+
+test.each([
+  ['none/a', 'no such file or folder'],
+  ['file/a', 'part of its path is not a folder'],
+  ['folder', 'it is not a regular file'],
+])('%s is refused', async (name, reason) => {
+  await mkdir(at('folder'), { recursive: true });
+  await writeFile(at('file'), '');
+  const writing = writeAtomic(at(name), 'x');
+  await expect(writing).rejects.toThrow(UserError);
+  await expect(writing).rejects.toThrow(`cannot write ${at(name)}: ${reason}`);
+});
+
+test('a failure leaves the old file and no temporary one', async () => {
+  await writeFile(at('kept'), 'old');
+  const failing = { length: 1 } as unknown as string;
+  await expect(writeAtomic(at('kept'), failing)).rejects.toThrow('cannot write');
+  expect(await readFile(at('kept'), 'utf8')).toBe('old');
+  expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+});

@@ -1,0 +1,125 @@
+/** What every linear degradation obeys. */
+import { describe, expect, it } from 'vitest';
+import { differentiate } from '../../src/autodiff/differentiate.ts';
+import { operatorGraph, ports } from '../../src/guided/guided.ts';
+import { boxMask, randomMask } from '../../src/operators/inpainting.ts';
+import type { ImageShape, Operator } from '../../src/operators/operator.ts';
+import { operators } from '../../src/operators/operators.ts';
+import { noiseKey } from '../../src/tensor/noise.ts';
+import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
+import { dot, randomTensor, relativeError } from '../helpers/random.ts';
+import { runGraph } from '../helpers/run.ts';
+
+interface Case {
+  readonly operator: Operator;
+  readonly image: ImageShape;
+  /** Weights sum to 1, so that a constant image stays what it is. */
+  readonly averages: boolean;
+}
+
+const key = noiseKey(1, 'laws');
+const skewed = tensor(
+  [3, 5],
+  Float32Array.from({ length: 15 }, (_, i) => (i + 1) / 120),
+);
+
+/** An operator that is added to the list and not here is a type error. */
+const cases: Record<keyof typeof operators, Record<string, Case>> = {
+  inpainting: {
+    'random mask': {
+      operator: operators.inpainting({ mask: randomMask(12, 18, key) }),
+      image: [3, 12, 18],
+      averages: false,
+    },
+    'box mask': {
+      operator: operators.inpainting({ mask: boxMask(32, 32, key) }),
+      image: [3, 32, 32],
+      averages: false,
+    },
+  },
+  superResolution: {
+    '×4': { operator: operators.superResolution({ scale: 4 }), image: [3, 16, 24], averages: true },
+    '×2, grey': {
+      operator: operators.superResolution({ scale: 2 }),
+      image: [1, 10, 6],
+      averages: true,
+    },
+    '×3 of one output pixel': {
+      operator: operators.superResolution({ scale: 3 }),
+      image: [3, 3, 3],
+      averages: true,
+    },
+  },
+  gaussianBlur: {
+    'window 61, σ 3': {
+      operator: operators.gaussianBlur({ size: 61, std: 3 }),
+      image: [3, 20, 28],
+      averages: true,
+    },
+    'window cuts the bell': {
+      operator: operators.gaussianBlur({ size: 5, std: 3 }),
+      image: [3, 7, 9],
+      averages: true,
+    },
+  },
+  kernelBlur: {
+    'oblong and skewed': {
+      operator: operators.kernelBlur({ kernel: skewed }),
+      image: [3, 9, 11],
+      averages: true,
+    },
+  },
+};
+
+const flat = Object.values(cases).flatMap((byName) => Object.entries(byName));
+const all = flat.map(([name, c]) => ({ name: `${c.operator.name}, ${name}`, ...c }));
+
+function feedsOf(operator: Operator, x: Tensor): Record<string, Tensor> {
+  const feeds: Record<string, Tensor> = { x };
+  for (const [name, p] of Object.entries(operator.parameters))
+    feeds[ports.parameter(name)] = tensor([1, ...p.shape], p.data);
+  return feeds;
+}
+
+describe.each(all)('$name', ({ operator, image, averages }) => {
+  const graph = operatorGraph(operator, image);
+  const x = randomTensor('x', [1, ...image]);
+  const v = randomTensor('v', [1, ...operator.measured(image)]);
+
+  it('⟨A x, v⟩ = ⟨x, Aᵀ v⟩', async () => {
+    const out = await runGraph(differentiate(graph, { wrt: 'x' }), {
+      ...feedsOf(operator, x),
+      'y.cotangent': v,
+    });
+    const [left, right] = [dot(out['y']!, v), dot(x, out['x.gradient']!)];
+    expect(Math.abs(left - right)).toBeLessThan(1e-4 * Math.sqrt(dot(v, v)));
+  });
+
+  it('measures what it says it measures, and restores that to the image shape', async () => {
+    const { y } = await runGraph(graph, feedsOf(operator, x));
+    expect(y!.shape).toEqual([1, ...operator.measured(image)]);
+    expect(operator.restored(operator.measured(image))).toEqual([...image]);
+  });
+
+  it('is linear', async () => {
+    const z = randomTensor('z', x.shape);
+    const sum = tensor(
+      x.shape,
+      x.data.map((a, i) => 2 * a - z.data[i]!),
+    );
+    const [ax, az, as] = await Promise.all(
+      [x, z, sum].map(async (t) => (await runGraph(graph, feedsOf(operator, t)))['y']!),
+    );
+    const expected = tensor(
+      ax!.shape,
+      ax!.data.map((a, i) => 2 * a - az!.data[i]!),
+    );
+    expect(relativeError(as!, expected)).toBeLessThan(1e-5);
+  });
+
+  it.runIf(averages)('leaves a constant image alone', async () => {
+    const ones = tensor(x.shape, new Float32Array(x.data.length).fill(0.7));
+    const { y } = await runGraph(graph, feedsOf(operator, ones));
+    for (const value of y!.data) expect(value).toBeCloseTo(0.7, 5);
+  });
+});
