@@ -19,14 +19,16 @@ export interface Obstacle {
 /** Every node of a path that has no rule, or whose rule refuses it. */
 export function obstacles(graph: Graph, path: Path): Obstacle[] {
   return path.nodes.flatMap((node) => {
-    const reason = reasonAgainst(graph, node);
+    const reason = reasonAgainst(graph, path, node);
     return reason === undefined ? [] : [describe(graph, node, reason)];
   });
 }
 
-function reasonAgainst(graph: Graph, node: NodeProto): string | undefined {
+function reasonAgainst(graph: Graph, path: Path, node: NodeProto): string | undefined {
   const rule = node.domain === '' ? ruleFor(node.opType, graph.opset) : undefined;
   if (!rule) return 'no gradient rule';
+  const extra = node.output.findIndex((name, i) => i > 0 && path.values.has(name));
+  if (extra > 0 && !rule.allOutputs) return `no gradient rule for its output ${extra}`;
   return rule.refuse?.(new NodeView(graph, node));
 }
 

@@ -111,6 +111,8 @@ export interface Rule {
   readonly slot: (slot: number) => SlotGradient | undefined;
   /** Why this node cannot be differentiated though its operator can; undefined if it can. */
   readonly refuse?: ((c: NodeView) => string | undefined) | undefined;
+  /** Whether the gradients of all outputs are taken into account; else only the first one's is. */
+  readonly allOutputs?: boolean;
 }
 
 type Refuse = Rule['refuse'];

@@ -3,12 +3,22 @@ import type { Rule, RuleTable } from './rule.ts';
 import { attention } from './rules/attention.ts';
 import { convolution } from './rules/convolution.ts';
 import { elementwise } from './rules/elementwise.ts';
+import { indexing } from './rules/indexing.ts';
 import { linear } from './rules/linear.ts';
+import { movement } from './rules/movement.ts';
 import { normalization } from './rules/normalization.ts';
+import { pooling } from './rules/pooling.ts';
+import { reduction } from './rules/reduction.ts';
+import { resize } from './rules/resize.ts';
 
 export const rules: RuleTable = {
   ...elementwise,
+  ...movement,
+  ...indexing,
+  ...reduction,
   ...convolution,
+  ...pooling,
+  ...resize,
   ...linear,
   ...normalization,
   ...attention,

@@ -49,7 +49,7 @@ function externalBytes(proto: TensorProto, folder: string, expected: number): ()
   const location = entry.get('location') ?? '';
   const file = path.resolve(folder, location);
   const within = path.relative(path.resolve(folder), file);
-  if (location === '' || within.startsWith('..') || path.isAbsolute(within))
+  if (within === '' || within.startsWith('..') || path.isAbsolute(within))
     throw new UserError(
       `initializer ${proto.name}: external data location '${location}' is outside the model's folder`,
       { hint: 'external data must lie beside the model file' },
@@ -134,7 +134,8 @@ export function initializerFrom(
 
 /** An aligned copy where needed: protobuf gives byte views at any offset. */
 function aligned(bytes: Uint8Array, width: number): Uint8Array {
-  return bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  // Not slice(), which of a Buffer is again a view.
+  return bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
 }
 
 /** The values of a float or integer constant as float32. */

@@ -7,6 +7,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import {
   ModelProtoSchema,
   StringStringEntryProtoSchema,
+  type StringStringEntryProto,
   TensorProtoSchema,
   TensorProto_DataLocation,
   TypeProto_TensorSchema,
@@ -22,6 +23,10 @@ import { byteLength, type Initializer } from './initializer.ts';
 export interface WriteOptions {
   /** Put constants of at least this many bytes into `NAME.data` beside the model; never if left out. */
   readonly externalFrom?: number;
+  /** Shapes of inputs and outputs with names for the dimensions that the file leaves open. */
+  readonly open?: Readonly<Record<string, readonly (number | string)[]>>;
+  /** What the file says of itself, by key. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** A single file may hold 2 GB; what is larger goes to external data unasked. */
@@ -60,10 +65,11 @@ export async function writeGraph(
       await pipeline(pages(graph, layout), createWriteStream(temporary.data));
       await rename(temporary.data, path.join(path.dirname(file), data));
     }
-    const proto = graphToModel(graph, (name, t) => {
+    const tensorOf = (name: string, t: Initializer): TensorProto => {
       const offset = layout.get(name);
       return offset === undefined ? inlineTensor(name, t) : externalTensor(name, t, data, offset);
-    });
+    };
+    const proto = graphToModel(graph, tensorOf, options);
     await writeFile(temporary.model, encodeModel(proto));
     await rename(temporary.model, file);
   } finally {
@@ -98,7 +104,10 @@ function irVersionFor(opset: number): bigint {
 function graphToModel(
   graph: Graph,
   tensorOf: (name: string, t: Initializer) => TensorProto,
+  { open = {}, metadata = {} }: WriteOptions = {},
 ): ModelProto {
+  const declared = (v: Value): ValueInfoProto =>
+    valueInfo({ ...v, shape: open[v.name] ?? v.shape });
   return create(ModelProtoSchema, {
     irVersion: irVersionFor(graph.opset),
     producerName: 'dsg',
@@ -106,17 +115,28 @@ function graphToModel(
     graph: {
       name: graph.name,
       node: graph.nodes,
-      input: graph.inputs.map(valueInfo),
-      output: graph.outputs.map(valueInfo),
+      input: graph.inputs.map(declared),
+      output: graph.outputs.map(declared),
       initializer: [...graph.initializers].map(([name, t]) => tensorOf(name, t)),
     },
+    metadataProps: entries(metadata),
   });
 }
 
-export function valueInfo({ name, dtype, shape }: Value): ValueInfoProto {
+/** The declaration of an input or output; a dimension that is a name is left open. */
+export function valueInfo({
+  name,
+  dtype,
+  shape,
+}: Omit<Value, 'shape'> & { readonly shape: readonly (number | string)[] }): ValueInfoProto {
+  const dim = shape.map((d) =>
+    typeof d === 'string'
+      ? { value: { case: 'dimParam' as const, value: d } }
+      : { value: { case: 'dimValue' as const, value: BigInt(d) } },
+  );
   const tensorType = create(TypeProto_TensorSchema, {
     elemType: dtypes[dtype].code,
-    shape: { dim: shape.map((d) => ({ value: { case: 'dimValue' as const, value: BigInt(d) } })) },
+    shape: { dim },
   });
   return create(ValueInfoProtoSchema, {
     name,
@@ -141,8 +161,12 @@ export function inlineTensor(name: string, t: Initializer): TensorProto {
 function externalTensor(name: string, t: Initializer, file: string, offset: number): TensorProto {
   const proto = tensorHead(name, t);
   proto.dataLocation = TensorProto_DataLocation.EXTERNAL;
-  proto.externalData = Object.entries({ location: file, offset, length: byteLength(t) }).map(
-    ([key, value]) => create(StringStringEntryProtoSchema, { key, value: String(value) }),
-  );
+  proto.externalData = entries({ location: file, offset, length: byteLength(t) });
   return proto;
+}
+
+function entries(record: Readonly<Record<string, string | number>>): StringStringEntryProto[] {
+  return Object.entries(record).map(([key, value]) =>
+    create(StringStringEntryProtoSchema, { key, value: String(value) }),
+  );
 }

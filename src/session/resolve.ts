@@ -50,7 +50,10 @@ async function folded(proto: ModelProto, where: string): Promise<ModelProto> {
       optimizedModelFilePath: file,
     });
     await session.release();
-    const result = fromBinary(ModelProtoSchema, await readFile(file));
+    // A plain view: copies of a Buffer's slices would be views of the whole file.
+    const { buffer, byteOffset, byteLength } = await readFile(file);
+    const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+    const result = fromBinary(ModelProtoSchema, bytes);
     // The session declares every domain it knows; only the model's own matter.
     result.opsetImport = result.opsetImport.filter(
       (o) => o.domain === '' || o.domain === 'ai.onnx',

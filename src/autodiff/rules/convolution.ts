@@ -1,47 +1,16 @@
-/** Gradients of convolutions with respect to their input. */
+/** Gradients of convolutions. g: gradient of the output. */
 import { intAttr, intsAttr, stringAttr } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { bytesOf, float32Values, type Initializer } from '../../onnx/initializer.ts';
+import { reachOf, type Window } from '../../onnx/window.ts';
+import { derived } from '../derived.ts';
 import { rule, unless, type NodeView, type RuleContext, type RuleTable } from '../rule.ts';
+import { windowOf } from '../window.ts';
 
-interface Window {
-  readonly kernel: readonly number[];
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
-  /** Begins, then ends; auto_pad worked out. */
-  readonly pads: readonly number[];
-  readonly group: number;
-}
-
-/** What a Conv or ConvTranspose node slides over its input. */
-function windowOf({ node, x, w }: NodeView): Window {
-  const kernel = w.shape.slice(2);
-  const ones = kernel.map(() => 1);
-  const strides = intsAttr(node, 'strides') ?? ones;
-  const dilations = intsAttr(node, 'dilations') ?? ones;
-  const group = intAttr(node, 'group', 1);
-  const auto = stringAttr(node, 'auto_pad', 'NOTSET');
-  const pads = auto.startsWith('SAME')
-    ? samePads(x.shape.slice(2), kernel, strides, dilations, auto === 'SAME_UPPER')
-    : (intsAttr(node, 'pads') ?? [...ones, ...ones].fill(0));
-  return { kernel, strides, dilations, pads, group };
-}
-
-/** Padding that makes the output ⌈size/stride⌉ wide, the odd element at the end or the beginning. */
-function samePads(
-  sizes: readonly number[],
-  kernel: readonly number[],
-  strides: readonly number[],
-  dilations: readonly number[],
-  upper: boolean,
-): number[] {
-  const totals = sizes.map((size, i) => {
-    const [k = 1, s = 1, d = 1] = [kernel[i], strides[i], dilations[i]];
-    return Math.max((Math.ceil(size / s) - 1) * s + d * (k - 1) + 1 - size, 0);
-  });
-  const begins = totals.map((t) => (upper ? Math.floor(t / 2) : Math.ceil(t / 2)));
-  return [...begins, ...totals.map((t, i) => t - (begins[i] as number))];
-}
+const convWindow = (c: NodeView): Window & { group: number } => ({
+  ...windowOf(c, c.w.shape.slice(2)),
+  group: intAttr(c.node, 'group', 1),
+});
 
 /**
  * Conv's input gradient. With stride 1 it is again a convolution, of g with the kernel flipped in
@@ -49,9 +18,10 @@ function samePads(
  */
 function convInput(c: RuleContext): Value {
   const { b, g, x, w, forms } = c;
-  const { kernel, strides, dilations, pads, group } = windowOf(c);
+  const window = convWindow(c);
+  const { kernel, strides, dilations, pads, group } = window;
   const rank = kernel.length;
-  const reach = kernel.map((k, i) => (dilations[i] as number) * (k - 1));
+  const reach = reachOf(window);
   const flippedPads = pads.map((p, i) => (reach[i % rank] as number) - p);
   const weights = c.initializer(1);
   if (
@@ -85,13 +55,11 @@ function convInput(c: RuleContext): Value {
 
 /** The flipped copy of a weight, shared by all nodes that share the weight. */
 function flippedWeights({ b, w }: RuleContext, weights: Initializer, group: number): Value {
-  const name = `${w.name}/flipped${group === 1 ? '' : `.${group}`}`;
-  const known = b.graph.values.get(name);
-  if (known) return known;
   const [outputs = 0, inputs = 0, ...kernel] = weights.shape;
   const shape = [inputs * group, outputs / group, ...kernel];
   const bytes = (): Uint8Array => bytesOf(flip(float32Values(weights), weights.shape, group));
-  return b.initializer(name, { dtype: 'float32', shape, bytes });
+  const name = `${w.name}/flipped${group === 1 ? '' : `.${group}`}`;
+  return derived(b, name, () => ({ dtype: 'float32', shape, bytes }));
 }
 
 /** [O, I/group, k...] to [I, O/group, k reversed...]. */
@@ -112,9 +80,43 @@ function flip(from: Float32Array, shape: readonly number[], group: number): Floa
 
 /** ConvTranspose is the adjoint of a Conv, so that Conv is its input gradient. */
 function convTransposeInput(c: RuleContext): Value {
-  const { kernel, strides, dilations, pads, group } = windowOf(c);
+  const { kernel, strides, dilations, pads, group } = convWindow(c);
   return c.b.op('Conv', [c.g, c.w], { kernel_shape: kernel, strides, dilations, pads, group });
 }
+
+/**
+ * The gradient of weights, which are computed where one network makes the kernels of another: the
+ * convolution of an input with the gradient of an output, batch and channels exchanged.
+ * @param from what the convolution reads, `[N, channels, ...]`
+ * @param to gradient of what it gives, `[N, filters, ...]`
+ */
+function weightGradient(c: RuleContext, from: Value, to: Value): Value {
+  const { b, w } = c;
+  const { kernel, strides, dilations, pads, group } = convWindow(c);
+  const [n = 1, channels = 1, ...size] = from.shape;
+  const spatial = (first: number): number[] => size.map((_, i) => first + i);
+  const grouped = b.reshape(from, [n, group, channels / group, ...size]);
+  const swapped = b.transpose(grouped, [2, 1, 0, ...spatial(3)]);
+  const image = b.reshape(swapped, [channels / group, group * n, ...size]);
+  const filters = b.transpose(to, [1, 0, ...spatial(2)]);
+  const product = b.op('Conv', [image, filters], {
+    kernel_shape: to.shape.slice(2),
+    strides: dilations,
+    dilations: strides,
+    pads,
+    group,
+  });
+  // A stride that does not come out even leaves rows for which there is no weight.
+  const ends = kernel.map((k, i) => k - (product.shape[i + 2] as number));
+  const none = w.shape.map(() => 0);
+  const cropped = ends.every((e) => e === 0)
+    ? product
+    : b.op('Pad', [product, b.ints([...none, 0, 0, ...ends])]);
+  return b.transpose(cropped, [1, 0, ...spatial(2)]);
+}
+
+const biasGradient = ({ b, g }: RuleContext): Value =>
+  b.reduce('Sum', g, [...g.shape.keys()].toSpliced(1, 1), false);
 
 const explicitOutput = (v: NodeView): string | undefined =>
   intsAttr(v.node, 'output_shape') || stringAttr(v.node, 'auto_pad', 'NOTSET') !== 'NOTSET'
@@ -122,6 +124,9 @@ const explicitOutput = (v: NodeView): string | undefined =>
     : undefined;
 
 export const convolution: RuleTable = {
-  Conv: rule(convInput),
-  ConvTranspose: unless(explicitOutput, rule(convTransposeInput)),
+  Conv: rule(convInput, (c) => weightGradient(c, c.x, c.g), biasGradient),
+  ConvTranspose: unless(
+    explicitOutput,
+    rule(convTransposeInput, (c) => weightGradient(c, c.g, c.x), biasGradient),
+  ),
 };

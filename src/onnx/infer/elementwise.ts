@@ -25,8 +25,9 @@ export const elementwise: Record<string, Infer> = {
   ...Object.fromEntries(
     [
       ['Abs', 'Ceil', 'Clip', 'Cos', 'CumSum', 'Elu', 'Erf', 'Exp', 'Floor', 'Gelu', 'HardSigmoid'],
-      ['HardSwish', 'Identity', 'LeakyRelu', 'Log', 'LogSoftmax', 'Neg', 'Reciprocal', 'Relu'],
-      ['Round', 'Sigmoid', 'Sign', 'Sin', 'Softmax', 'Softplus', 'Sqrt', 'Swish', 'Tanh', 'Trilu'],
+      ['HardSwish', 'Hardmax', 'Identity', 'LeakyRelu', 'Log', 'LogSoftmax', 'Neg', 'Reciprocal'],
+      ['Relu', 'Round', 'Sigmoid', 'Sign', 'Sin', 'Softmax', 'Softplus', 'Sqrt', 'Swish', 'Tanh'],
+      ['Trilu'],
     ]
       .flat()
       .map((op) => [op, same]),
@@ -45,6 +46,8 @@ export const elementwise: Record<string, Infer> = {
   ),
   Not: test,
   IsNaN: test,
+  IsInf: test,
+  Dropout: (c) => [...same(c), ...test(c)].slice(0, c.outputs),
   Where: (c) => [
     {
       dtype: need(c, 1).dtype,

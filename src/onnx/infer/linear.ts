@@ -1,4 +1,5 @@
 /** Output types of convolutions, pooling, matrix products and transforms. */
+import { makeWindow, reachOf, windowCounts, type Window } from '../window.ts';
 import {
   axisOf,
   broadcast,
@@ -10,65 +11,45 @@ import {
   type InferContext,
 } from './infer.ts';
 
-/** Strides, dilations and pads of a node with a window over `spatial` axes; auto_pad is refused. */
-function windowOf(
-  c: InferContext,
-  spatial: number,
-): {
-  strides: readonly number[];
-  dilations: readonly number[];
-  pads: readonly number[];
-} {
-  if (!['NOTSET', 'VALID'].includes(stringOf(c, 'auto_pad', 'NOTSET')))
-    throw new RangeError('auto_pad: write explicit pads');
-  const ones = new Array<number>(spatial).fill(1);
-  return {
-    strides: intsOf(c, 'strides') ?? ones,
-    dilations: intsOf(c, 'dilations') ?? ones,
-    pads: intsOf(c, 'pads') ?? new Array<number>(2 * spatial).fill(0),
-  };
+/** The window of a node over the spatial axes of its first input. */
+function windowOf(c: InferContext, kernel: readonly number[]): Window {
+  return makeWindow(need(c, 0).shape.slice(2), kernel, {
+    strides: intsOf(c, 'strides'),
+    dilations: intsOf(c, 'dilations'),
+    pads: intsOf(c, 'pads'),
+    autoPad: stringOf(c, 'auto_pad', 'NOTSET'),
+  });
 }
 
 const conv: Infer = (c) => {
   const [x, w] = [need(c, 0), need(c, 1)];
-  const kernel = w.shape.slice(2);
-  const { strides, dilations, pads } = windowOf(c, kernel.length);
-  const out = kernel.map((k, i) => {
-    const padded = (x.shape[i + 2] ?? 0) + (pads[i] ?? 0) + (pads[i + kernel.length] ?? 0);
-    return Math.floor((padded - (dilations[i] ?? 1) * (k - 1) - 1) / (strides[i] ?? 1)) + 1;
-  });
   if ((x.shape[1] ?? 0) !== (w.shape[1] ?? 0) * intOf(c, 'group', 1))
     throw new RangeError(`weight [${w.shape.join(',')}] on input [${x.shape.join(',')}]`);
+  const out = windowCounts(x.shape.slice(2), windowOf(c, w.shape.slice(2)));
   return [{ dtype: x.dtype, shape: [x.shape[0] as number, w.shape[0] as number, ...out] }];
 };
 
 const convTranspose: Infer = (c) => {
   const [x, w] = [need(c, 0), need(c, 1)];
   const kernel = w.shape.slice(2);
-  const { strides, dilations, pads } = windowOf(c, kernel.length);
+  if (intsOf(c, 'output_shape') || stringOf(c, 'auto_pad', 'NOTSET').startsWith('SAME'))
+    throw new RangeError('output_shape and auto_pad: write explicit pads');
+  const window = windowOf(c, kernel);
+  const reach = reachOf(window);
   const extra = intsOf(c, 'output_padding') ?? kernel.map(() => 0);
-  const out = kernel.map(
-    (k, i) =>
-      ((x.shape[i + 2] ?? 0) - 1) * (strides[i] ?? 1) +
-      (extra[i] ?? 0) +
-      (dilations[i] ?? 1) * (k - 1) +
-      1 -
-      (pads[i] ?? 0) -
-      (pads[i + kernel.length] ?? 0),
-  );
+  const out = kernel.map((_, i) => {
+    const padding = (window.pads[i] as number) + (window.pads[i + kernel.length] as number);
+    const steps = ((x.shape[i + 2] ?? 0) - 1) * (window.strides[i] as number);
+    return steps + (extra[i] ?? 0) + (reach[i] as number) + 1 - padding;
+  });
   const channels = (w.shape[1] ?? 0) * intOf(c, 'group', 1);
   return [{ dtype: x.dtype, shape: [x.shape[0] as number, channels, ...out] }];
 };
 
 const pool: Infer = (c) => {
   const x = need(c, 0);
-  const kernel = intsOf(c, 'kernel_shape') ?? [];
-  const { strides, dilations, pads } = windowOf(c, kernel.length);
-  const round = intOf(c, 'ceil_mode', 0) ? Math.ceil : Math.floor;
-  const out = kernel.map((k, i) => {
-    const padded = (x.shape[i + 2] ?? 0) + (pads[i] ?? 0) + (pads[i + kernel.length] ?? 0);
-    return round((padded - (dilations[i] ?? 1) * (k - 1) - 1) / (strides[i] ?? 1)) + 1;
-  });
+  const window = windowOf(c, intsOf(c, 'kernel_shape') ?? []);
+  const out = windowCounts(x.shape.slice(2), window, intOf(c, 'ceil_mode', 0) === 1);
   const shape = [...x.shape.slice(0, 2), ...out];
   return [
     { dtype: x.dtype, shape },

@@ -148,6 +148,15 @@ export const movement: Record<string, Infer> = {
       { dtype: x.dtype, shape: [...indices.shape.slice(0, -1), ...x.shape.slice(batch + depth)] },
     ];
   },
+  TopK: (c) => {
+    const { dtype, shape } = need(c, 0);
+    const axis = axisOf(intOf(c, 'axis', -1), shape.length);
+    const kept = shape.with(axis, c.constant(1)?.[0] ?? 0);
+    return [
+      { dtype, shape: kept },
+      { dtype: 'int64' as const, shape: kept },
+    ].slice(0, c.outputs);
+  },
   ScatterElements: same,
   ScatterND: same,
   DepthToSpace: (c) => {
@@ -162,6 +171,12 @@ export const movement: Record<string, Infer> = {
     const k = intOf(c, 'blocksize', 1);
     return [{ dtype, shape: [n, ch * k * k, h / k, w / k] }];
   },
+  Shape: (c) => {
+    const { shape } = need(c, 0);
+    const kept = shape.slice(intOf(c, 'start', 0), intOf(c, 'end', shape.length));
+    return [{ dtype: 'int64', shape: [kept.length] }];
+  },
+  Size: () => [{ dtype: 'int64', shape: [] }],
   Resize: (c) => {
     const { dtype, shape } = need(c, 0);
     const [scales, sizes] = [c.constant(2), c.constant(3)];
@@ -171,7 +186,9 @@ export const movement: Record<string, Infer> = {
     const out = [...shape];
     axes.forEach((a, j) => {
       const dim = shape[a] as number;
-      out[a] = sizes?.length ? (sizes[j] as number) : Math.floor(dim * (scales?.[j] ?? 1));
+      out[a] = sizes?.length
+        ? (sizes[j] as number)
+        : Math.floor(Math.fround(dim * (scales?.[j] ?? 1)));
     });
     return [{ dtype, shape: out }];
   },

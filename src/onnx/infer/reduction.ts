@@ -2,12 +2,34 @@
 import { axisOf, intOf, intsOf, need, type Infer } from './infer.ts';
 import { same } from './elementwise.ts';
 
+/** An attribute of reductions: no axes then stand for none rather than for all. */
+export const noop = 'noop_with_empty_axes';
+
+/** The axes that a reduction over `named` ones reduces, non-negative. */
+export function reducedAxes(
+  rank: number,
+  named: readonly number[] | undefined,
+  noopIfEmpty: boolean,
+): number[] {
+  if (named?.length) return named.map((a) => axisOf(a, rank));
+  return noopIfEmpty ? [] : Array.from({ length: rank }, (_, i) => i);
+}
+
 const reduce: Infer = (c) => {
   const { dtype, shape } = need(c, 0);
-  const named = intsOf(c, 'axes') ?? c.constant(1);
-  const axes = new Set(named?.length ? named.map((a) => axisOf(a, shape.length)) : shape.keys());
+  const axes = new Set(
+    reducedAxes(shape.length, intsOf(c, 'axes') ?? c.constant(1), intOf(c, noop, 0) === 1),
+  );
   const keep = intOf(c, 'keepdims', 1) === 1;
   return [{ dtype, shape: shape.flatMap((d, i) => (axes.has(i) ? (keep ? [1] : []) : [d])) }];
+};
+
+/** ArgMax and ArgMin. */
+const extremePosition: Infer = (c) => {
+  const { shape } = need(c, 0);
+  const axis = axisOf(intOf(c, 'axis', 0), shape.length);
+  const keep = intOf(c, 'keepdims', 1) === 1;
+  return [{ dtype: 'int64', shape: shape.toSpliced(axis, 1, ...(keep ? [1] : [])) }];
 };
 
 const layerNormalization: Infer = (c) => {
@@ -19,11 +41,12 @@ const layerNormalization: Infer = (c) => {
 
 export const reduction: Record<string, Infer> = {
   ...Object.fromEntries(
-    ['Sum', 'Mean', 'L1', 'L2', 'SumSquare', 'LogSumExp', 'Max', 'Min', 'Prod'].map((op) => [
-      `Reduce${op}`,
-      reduce,
-    ]),
+    ['Sum', 'Mean', 'L1', 'L2', 'SumSquare', 'LogSum', 'LogSumExp', 'Max', 'Min', 'Prod'].map(
+      (op) => [`Reduce${op}`, reduce],
+    ),
   ),
+  ArgMax: extremePosition,
+  ArgMin: extremePosition,
   InstanceNormalization: same,
   GroupNormalization: same,
   BatchNormalization: same,

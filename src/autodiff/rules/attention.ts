@@ -1,0 +1,157 @@
+/** Gradients of softmax and of attention. g: gradient of the output, y: the output. */
+import { floatAttr, intAttr } from '../../onnx/attributes.ts';
+import type { Value } from '../../onnx/graph.ts';
+import { showShape } from '../../tensor/tensor.ts';
+import { derived } from '../derived.ts';
+import { rule, unless, type NodeView, type RuleContext, type RuleTable } from '../rule.ts';
+
+/** `y (g − Σ g y)`, for any y that a softmax over `axis` gave. */
+function throughSoftmax({ b }: RuleContext, y: Value, g: Value, axis: number): Value {
+  return b.mul(y, b.sub(g, b.reduce('Sum', b.mul(g, y), [axis])));
+}
+
+const axisOf = ({ node }: NodeView): number => intAttr(node, 'axis', -1);
+
+/** The sizes that an Attention node works with. */
+interface Heads {
+  readonly batch: number;
+  readonly queryHeads: number;
+  /** Fewer than query heads where several of those share one. */
+  readonly keyHeads: number;
+  readonly queries: number;
+  readonly keys: number;
+}
+
+function headsOf(c: NodeView): Heads {
+  const { x, w, node } = c;
+  const packed = x.shape.length === 3;
+  const at = (v: Value, axis: number): number => v.shape[axis] as number;
+  return {
+    batch: at(x, 0),
+    queryHeads: packed ? intAttr(node, 'q_num_heads', 1) : at(x, 1),
+    keyHeads: packed ? intAttr(node, 'kv_num_heads', 1) : at(w, 1),
+    queries: at(x, packed ? 1 : 2),
+    keys: at(w, packed ? 1 : 2),
+  };
+}
+
+/** `[batch, heads, length, size]`, of `[batch, length, heads · size]` where heads are packed. */
+function unpack({ b }: RuleContext, v: Value, heads: number): Value {
+  if (v.shape.length === 4) return v;
+  const [batch = 1, length = 1, width = 1] = v.shape;
+  return b.transpose(b.reshape(v, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
+}
+
+/** The inverse of `unpack` for a gradient of something shaped like `like`. */
+function pack({ b }: RuleContext, v: Value, like: Value): Value {
+  return like.shape.length === 4 ? v : b.reshape(b.transpose(v, [0, 2, 1, 3]), like.shape);
+}
+
+const turned = ({ b }: RuleContext, v: Value): Value => b.transpose(v, [0, 1, 3, 2]);
+
+interface Recomputed {
+  /** Queries times scale, keys, values and g; queries that share a key head are rows of one matrix. */
+  readonly q: Value;
+  readonly k: Value;
+  readonly g: Value;
+  /** Attention weights and the gradient of what they are the softmax of, `[batch, key heads, ·, keys]`. */
+  readonly p: Value;
+  readonly ds: Value;
+}
+
+/** P = softmax(scale Q Kᵀ + mask) once more, and dS = P (dP − Σ dP P) with dP = G Vᵀ. */
+function recomputed(c: RuleContext): Recomputed {
+  return c.shared('attention', () => {
+    const { b } = c;
+    const { batch, queryHeads, keyHeads, queries, keys } = headsOf(c);
+    const grouped = (v: Value): Value => {
+      const rows = (queryHeads / keyHeads) * queries;
+      return b.reshape(v, [batch, keyHeads, rows, v.shape.at(-1) as number]);
+    };
+    const q = grouped(b.scale(unpack(c, c.x, queryHeads), scaleOf(c)));
+    const k = unpack(c, c.w, keyHeads);
+    const v = unpack(c, c.input(2) as Value, keyHeads);
+    const g = grouped(unpack(c, c.g, queryHeads));
+    const scores = b.reshape(b.matMul(q, turned(c, k)), [batch, queryHeads, queries, keys]);
+    const p = grouped(b.op('Softmax', [masked(c, scores)], { axis: -1 }));
+    const ds = throughSoftmax(c, p, b.matMul(g, turned(c, v)), -1);
+    return { q, k, g, p, ds };
+  });
+}
+
+const scaleOf = (c: NodeView): number => {
+  const size = (c.x.shape.at(-1) as number) / (c.x.shape.length === 3 ? headsOf(c).queryHeads : 1);
+  return floatAttr(c.node, 'scale', 1 / Math.sqrt(size));
+};
+
+/** Scores with the mask added, or with the lowest number where it is false. */
+function masked(c: RuleContext, scores: Value): Value {
+  const { b } = c;
+  const lowest = b.scalar(-3.4028234663852886e38, scores);
+  const mask = c.input(3);
+  const given =
+    mask?.dtype === 'bool'
+      ? b.op('Where', [mask, scores, lowest])
+      : mask
+        ? b.add(scores, mask)
+        : scores;
+  return intAttr(c.node, 'is_causal', 0)
+    ? b.op('Where', [causalMask(c, scores.shape.slice(2)), given, lowest])
+    : given;
+}
+
+/** True where a key is not later than its query. */
+function causalMask({ b }: RuleContext, shape: readonly number[]): Value {
+  const [queries = 0, keys = 0] = shape;
+  return derived(b, `causal${showShape(shape)}`, () => ({
+    dtype: 'bool',
+    shape,
+    bytes: () =>
+      Uint8Array.from({ length: queries * keys }, (_, i) =>
+        Number(i % keys <= Math.floor(i / keys)),
+      ),
+  }));
+}
+
+function queryGradient(c: RuleContext): Value {
+  const { b } = c;
+  const { ds, k } = recomputed(c);
+  const { batch, queryHeads, queries } = headsOf(c);
+  const dq = b.scale(b.matMul(ds, k), scaleOf(c));
+  return pack(c, b.reshape(dq, [batch, queryHeads, queries, k.shape.at(-1) as number]), c.x);
+}
+
+function keyGradient(c: RuleContext): Value {
+  const { ds, q } = recomputed(c);
+  return pack(c, c.b.matMul(turned(c, ds), q), c.w);
+}
+
+function valueGradient(c: RuleContext): Value {
+  const { p, g } = recomputed(c);
+  return pack(c, c.b.matMul(turned(c, p), g), c.input(2) as Value);
+}
+
+function maskGradient(c: RuleContext): Value {
+  const { batch, queryHeads, queries, keys } = headsOf(c);
+  const { ds } = recomputed(c);
+  const mask = c.input(3) as Value;
+  return c.b.cast(c.b.reshape(ds, [batch, queryHeads, queries, keys]), mask.dtype);
+}
+
+function attentionObstacle({ node }: NodeView): string | undefined {
+  if (node.input.slice(4).some(Boolean)) return 'it reads a key-value cache';
+  if (node.output.slice(1).some(Boolean)) return 'it puts out a cache or its scores';
+  return floatAttr(node, 'softcap', 0) === 0 ? undefined : 'its scores are capped';
+}
+
+export const attention: RuleTable = {
+  Softmax: rule((c) => throughSoftmax(c, c.y, c.g, axisOf(c))),
+  LogSoftmax: rule((c) => {
+    const { b, g, y } = c;
+    return b.sub(g, b.mul(b.op('Exp', [y]), b.reduce('Sum', g, [axisOf(c)])));
+  }),
+  Attention: unless(
+    attentionObstacle,
+    rule(queryGradient, keyGradient, valueGradient, maskGradient),
+  ),
+};

@@ -1,0 +1,170 @@
+/** Gradients of matrix products and other contractions. g: gradient of the output. */
+import { floatAttr, intAttr, stringAttr } from '../../onnx/attributes.ts';
+import type { Value } from '../../onnx/graph.ts';
+import { sizeOf } from '../../tensor/tensor.ts';
+import {
+  every,
+  rule,
+  unless,
+  type NodeView,
+  type RuleContext,
+  type RuleTable,
+  type SlotGradient,
+} from '../rule.ts';
+
+// MatMul. A vector on the left counts as a row, one on the right as a column. Where the right
+// operand is a single matrix, every row of a batch meets it, so that one Gemm does for all of them:
+// it reads the matrix transposed where a MatMul would need a transposed copy of the weights.
+
+const isVector = (v: Value): boolean => v.shape.length === 1;
+
+/** The gradient with the rows and columns that vectors among the operands leave out. */
+function asMatrices({ b, g, x, w }: RuleContext): Value {
+  const batch = g.shape.slice(0, g.shape.length - Number(!isVector(x)) - Number(!isVector(w)));
+  const rows = isVector(x) ? 1 : (x.shape.at(-2) as number);
+  const columns = isVector(w) ? 1 : (w.shape.at(-1) as number);
+  return b.reshape(g, [...batch, rows, columns]);
+}
+
+/** All rows of a batch as one matrix. */
+function flat({ b }: RuleContext, v: Value): Value {
+  const columns = v.shape.at(-1) as number;
+  return b.reshape(v, [sizeOf(v.shape) / columns, columns]);
+}
+
+function swapLast({ b }: RuleContext, v: Value): Value {
+  const last = v.shape.length - 1;
+  return b.transpose(v, [...v.shape.keys()].with(last, last - 1).with(last - 1, last));
+}
+
+/** G Bᵀ. */
+function matMulLeft(c: RuleContext): Value {
+  const { b, x, w } = c;
+  const g = asMatrices(c);
+  if (w.shape.length > 2) return b.matMul(g, swapLast(c, w));
+  const matrix = isVector(w) ? b.reshape(w, [...w.shape, 1]) : w;
+  return b.reshape(b.op('Gemm', [flat(c, g), matrix], { transB: 1 }), x.shape);
+}
+
+/** Aᵀ G. */
+function matMulRight(c: RuleContext): Value {
+  const { b, x, w } = c;
+  const g = asMatrices(c);
+  if (w.shape.length <= 2)
+    return b.reshape(b.op('Gemm', [flat(c, x), flat(c, g)], { transA: 1 }), w.shape);
+  return b.matMul(isVector(x) ? b.reshape(x, [...x.shape, 1]) : swapLast(c, x), g);
+}
+
+// Gemm: y = α A' B' + β C, where A' and B' are A and B or their transposes.
+
+const gemmFlags = ({ node }: NodeView): { alpha: number; transA: number; transB: number } => ({
+  alpha: floatAttr(node, 'alpha', 1),
+  transA: intAttr(node, 'transA', 0),
+  transB: intAttr(node, 'transB', 0),
+});
+
+/** α G B'ᵀ, or its transpose α B' Gᵀ. */
+function gemmLeft(c: RuleContext): Value {
+  const { alpha, transA, transB } = gemmFlags(c);
+  return transA
+    ? c.b.op('Gemm', [c.w, c.g], { alpha, transA: transB, transB: 1 })
+    : c.b.op('Gemm', [c.g, c.w], { alpha, transB: 1 - transB });
+}
+
+/** α A'ᵀ G, or its transpose α Gᵀ A'. */
+function gemmRight(c: RuleContext): Value {
+  const { alpha, transA, transB } = gemmFlags(c);
+  return transB
+    ? c.b.op('Gemm', [c.g, c.x], { alpha, transA: 1, transB: transA })
+    : c.b.op('Gemm', [c.x, c.g], { alpha, transA: 1 - transA });
+}
+
+// Einsum
+
+/** The letters of each operand and of the result; implied, that is what occurs once, sorted. */
+function termsOf({ node }: NodeView): { operands: string[]; result: string } {
+  const equation = stringAttr(node, 'equation', '').replaceAll(' ', '');
+  const [left = '', named] = equation.split('->');
+  const letters = [...left.replaceAll(',', '')].sort();
+  const once = letters.filter((l) => letters.indexOf(l) === letters.lastIndexOf(l));
+  return { operands: left.split(','), result: named ?? once.join('') };
+}
+
+function einsumObstacle(v: NodeView): string | undefined {
+  const { operands, result } = termsOf(v);
+  if ([...operands, result].some((term) => term.includes('.'))) return 'the equation has ellipses';
+  if (operands.some((term) => new Set(term).size < term.length))
+    return 'the equation repeats a letter within one operand';
+  return undefined;
+}
+
+/**
+ * The operand changes places with the result. What only the operand has was summed over: it gets
+ * axes of size 1, which the driver expands.
+ */
+function einsumOperand(c: RuleContext, slot: number): Value {
+  const { b, g, node } = c;
+  const { operands, result } = termsOf(c);
+  const wanted = operands[slot] as string;
+  const others = [...node.input.keys()].filter((i) => i !== slot);
+  const terms = [result, ...others.map((i) => operands[i] as string)];
+  const shared = [...wanted].filter((letter) => terms.some((term) => term.includes(letter)));
+  const inputs = [g, ...others.map((i) => c.input(i))];
+  const equation = `${terms.join(',')}->${shared.join('')}`;
+  const product = b.op('Einsum', inputs, { equation });
+  const sizes = product.shape.values();
+  return b.reshape(
+    product,
+    [...wanted].map((l) => (shared.includes(l) ? (sizes.next().value as number) : 1)),
+  );
+}
+
+// DFT
+
+const dftAxis = (c: NodeView): number => {
+  const rank = c.x.shape.length;
+  const byInput = c.graph.opset >= 20;
+  const axis = byInput ? (c.constant(2)?.[0] ?? -2) : intAttr(c.node, 'axis', 1);
+  return axis < 0 ? axis + rank : axis;
+};
+
+/**
+ * The adjoint of a sum over e^(−2πikn/N) is the sum over e^(2πikn/N): N times the inverse
+ * transform. A one-sided result is the head of a whole one, and a real input takes the real part.
+ */
+function dftInput(c: RuleContext): Value {
+  const { b, x, g } = c;
+  const axis = dftAxis(c);
+  const size = x.shape[axis] as number;
+  const length = c.constant(1)?.[0] ?? size;
+  const inverse = intAttr(c.node, 'inverse', 0);
+  const whole = resized(c, g, axis, length);
+  const turned =
+    b.graph.opset >= 20
+      ? b.op('DFT', [whole, undefined, b.ints(axis)], { inverse: 1 - inverse })
+      : b.op('DFT', [whole], { axis, inverse: 1 - inverse });
+  const parts = x.shape.at(-1) as number;
+  const fitted = resized(c, resized(c, turned, axis, size), x.shape.length - 1, parts);
+  return b.scale(fitted, inverse ? 1 / length : length);
+}
+
+/** Zeros at the end of an axis, or what is beyond its new size cut off. */
+function resized({ b }: RuleContext, v: Value, axis: number, size: number): Value {
+  const by = size - (v.shape[axis] as number);
+  const pads = [...v.shape, ...v.shape].fill(0).with(v.shape.length + axis, by);
+  return by === 0 ? v : b.op('Pad', [v, b.ints(pads)]);
+}
+
+const dftObstacle = ({ node }: NodeView): string | undefined =>
+  intAttr(node, 'inverse', 0) && intAttr(node, 'onesided', 0)
+    ? 'inverse and one-sided at once'
+    : undefined;
+
+const gemmBias: SlotGradient = ({ b, g, node }) => b.scale(g, floatAttr(node, 'beta', 1));
+
+export const linear: RuleTable = {
+  MatMul: rule(matMulLeft, matMulRight),
+  Gemm: rule(gemmLeft, gemmRight, gemmBias),
+  Einsum: unless(einsumObstacle, every(einsumOperand)),
+  DFT: unless(dftObstacle, rule(dftInput)),
+};

@@ -1,0 +1,17 @@
+/** The commands, in the order of `dsg --help`. A new one is a file in commands/ and a line here. */
+import type { MakeCommand } from './commands/command.ts';
+import { completion } from './commands/completion.ts';
+import { degrade } from './commands/degrade.ts';
+import { differentiate } from './commands/differentiate.ts';
+import { help } from './commands/help.ts';
+import { inspect } from './commands/inspect.ts';
+import { restore } from './commands/restore.ts';
+
+export const commands: readonly MakeCommand[] = [
+  restore,
+  degrade,
+  differentiate,
+  inspect,
+  completion,
+  help,
+];

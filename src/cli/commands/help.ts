@@ -1,0 +1,31 @@
+/** `dsg help`: a command's help, or a topic. */
+import { Command } from 'commander';
+import { exitCodes } from '../errors.ts';
+import type { MakeCommand } from './command.ts';
+
+const topics: Readonly<Record<string, () => string>> = {
+  'exit-codes': () =>
+    exitCodes.map(({ code, meaning }) => `${String(code).padStart(3)}  ${meaning}\n`).join(''),
+};
+
+export const help: MakeCommand = (io, finish) => {
+  const command: Command = new Command('help')
+    .summary('Help on a command, or on exit-codes.')
+    .description('Help on a command, or on exit-codes.')
+    .argument('[topic]');
+  return command.action((topic: string | undefined) => {
+    const program = command.parent as Command;
+    const subject = topic === undefined ? program : findCommand(program, topic);
+    const page = topics[topic ?? '']?.() ?? subject?.helpInformation();
+    if (page === undefined) {
+      const all = [...program.commands.map((c) => c.name()), ...Object.keys(topics)].join(', ');
+      command.error(`error: no help on '${topic}'; there is help on ${all}`);
+    }
+    io.stdout.write(page);
+    finish(0);
+  });
+};
+
+function findCommand(program: Command, name: string): Command | undefined {
+  return program.commands.find((c) => c.name() === name);
+}

@@ -1,0 +1,81 @@
+/** `dsg restore` */
+import { degradationOptions } from '../degradation.ts';
+import { choice, flag, integer, option, optionWith, requiredOption, text } from '../options.ts';
+import type { Values } from '../options.ts';
+import { samplingOptions } from '../settings.ts';
+import { defineCommand } from './command.ts';
+
+const { task, ...parameters } = degradationOptions;
+
+const options = {
+  task,
+  output: requiredOption(
+    '-o, --output <path>',
+    'Simple',
+    'folder for the results, or a file for a single input',
+    text,
+  ),
+  ...parameters,
+  simulate: flag(
+    '--simulate',
+    'Simple',
+    'inputs are clean: degrade them first, and report PSNR and SSIM',
+  ),
+  model: option('--model <file>', 'Sampling', 'ONNX ε-model', text, 'the one that comes with dsg'),
+  ...samplingOptions,
+  format: option(
+    '--format <name>',
+    'Output',
+    'of the results; npy is float32 [1,3,H,W] without rounding',
+    choice(['png', 'webp', 'tiff', 'npy']),
+    'png',
+  ),
+  trace: option(
+    '--trace <k>',
+    'Output',
+    'keep x0 every k steps, as images and an animation',
+    integer(1),
+    'off',
+  ),
+  json: flag('--json', 'Output', 'print one JSON document on stdout instead of lines'),
+  quiet: flag('-q, --quiet', 'Output', 'print no progress, notes or hints'),
+  batch: optionWith('--batch <n>', 'Advanced', 'images a run of the network', integer(1), 1),
+  device: optionWith(
+    '--device <name>',
+    'Advanced',
+    'what runs the network',
+    choice(['auto', 'cpu', 'cuda', 'webgpu']),
+    'auto',
+  ),
+  replay: option(
+    '--replay <folder>',
+    'Advanced',
+    'take noise from its x_T.npy [1,3,H,W] and noise.npy [steps,1,3,H,W]',
+    text,
+    'noise follows from seed and name',
+  ),
+} as const;
+
+export type RestoreValues = Values<typeof options>;
+
+export const restore = defineCommand({
+  name: 'restore',
+  operands: '<input...>',
+  about: `Restore measurements: images, folders of them, or .npy files [3,H,W] in [-1,1].
+
+How a measurement was made is read from the operator record that \`dsg degrade\` leaves beside it,
+or said by the options. Each result goes to OUT with a JSON sidecar that says how to repeat it.`,
+  options,
+  examples: [
+    ['deblur a folder of images', 'dsg restore photos --task deblur -o restored'],
+    ['fill in what a mask hides', 'dsg restore cat.png --task inpaint --mask mask.png -o out'],
+    ['enlarge one image four times', 'dsg restore small.png --task sr --scale 4 -o large.png'],
+    [
+      'degrade clean images, restore them and measure how well',
+      'dsg restore clean --task sr --simulate -o out --steps 20',
+    ],
+    ['restore what `dsg degrade` made', 'dsg restore degraded -o restored'],
+  ],
+  run: async (inputs, values, io) =>
+    (await import('../restoration.ts')).restoreAll(inputs, values, io),
+});

@@ -1,0 +1,198 @@
+/** The options that say how an image was, or is to be, degraded. */
+import { UserError } from '../errors.ts';
+import { fit, type FitMode, type Size } from '../image/fit.ts';
+import { boxMask, inpainting, randomMask } from '../operators/inpainting.ts';
+import {
+  readKernel,
+  readMask,
+  tasks,
+  type Degradation,
+  type Task,
+} from '../pipeline/degradation.ts';
+import { valuesHash } from '../pipeline/record.ts';
+import type { NoiseKey } from '../tensor/noise.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { choice, integer, option, positive, real, text, type Values } from './options.ts';
+
+const usual = { mask: 'random', scale: 4, size: 61, std: 3, sigma: 0.05 } as const;
+
+export const degradationOptions = {
+  task: option(
+    '-t, --task <task>',
+    'Simple',
+    'the degradation',
+    choice(tasks),
+    'that of the operator record beside the input',
+  ),
+  mask: option(
+    '--mask <file>',
+    'Simple',
+    'inpaint: image or .npy whose values of at least half of white are kept; or random, box',
+    text,
+    `${usual.mask} to simulate`,
+  ),
+  scale: option('--scale <k>', 'Simple', 'sr: factor of each side', integer(2), `${usual.scale}`),
+  kernelSize: option(
+    '--kernel-size <pixels>',
+    'Simple',
+    'deblur: window of the Gaussian, odd',
+    integer(1),
+    `${usual.size}`,
+  ),
+  kernelStd: option(
+    '--kernel-std <pixels>',
+    'Simple',
+    'deblur: standard deviation of the Gaussian',
+    positive,
+    `${usual.std}`,
+  ),
+  kernel: option(
+    '--kernel <file>',
+    'Simple',
+    'deblur: any kernel, .npy [h,w] as it is or an image scaled to sum 1',
+    text,
+    'the Gaussian',
+  ),
+  noise: option(
+    '--noise <sigma>',
+    'Simple',
+    'standard deviation of the noise to simulate, on images in [-1,1]',
+    real(0),
+    `${usual.sigma}`,
+  ),
+  fit: option(
+    '--fit <how>',
+    'Simple',
+    'bring images to the size that the model takes, or the scale divides',
+    choice(['crop', 'pad', 'resize']),
+    'other sizes are an error',
+  ),
+} as const;
+
+export type DegradationValues = Values<typeof degradationOptions>;
+
+/** A degradation before the image is known: a mask may yet have to be drawn for its size. */
+export type Plan =
+  | Exclude<Degradation, { task: 'inpaint' }>
+  | { readonly task: 'inpaint'; readonly mask: Tensor | 'random' | 'box' };
+
+/**
+ * What the options ask for; masks and kernels are read here, once.
+ * @throws UserError if the task is missing or a file cannot be read
+ */
+export async function planOf(values: DegradationValues): Promise<Plan> {
+  refuseForeign(values, values.task);
+  switch (values.task) {
+    case undefined:
+      throw new UserError('which degradation? there is no --task', {
+        hint: 'give --task inpaint, --task sr or --task deblur',
+      });
+    case 'inpaint': {
+      const given = values.mask ?? usual.mask;
+      const drawn = given === 'random' || given === 'box';
+      return { task: 'inpaint', mask: drawn ? given : await readMask(given) };
+    }
+    case 'sr':
+      return { task: 'sr', scale: values.scale ?? usual.scale };
+    case 'deblur':
+      if (values.kernel === undefined) {
+        const { kernelSize: size = usual.size, kernelStd: std = usual.std } = values;
+        return { task: 'deblur', size, std };
+      }
+      if (values.kernelSize !== undefined || values.kernelStd !== undefined)
+        throw new UserError('--kernel replaces the Gaussian of --kernel-size and --kernel-std', {
+          hint: 'leave out one or the other',
+        });
+      return { task: 'deblur', kernel: await readKernel(values.kernel) };
+  }
+}
+
+/** σ of the noise to simulate. */
+export function sigmaOf(values: DegradationValues): number {
+  return values.noise ?? usual.sigma;
+}
+
+const belongsTo = [
+  ['mask', '--mask', 'inpaint'],
+  ['scale', '--scale', 'sr'],
+  ['kernelSize', '--kernel-size', 'deblur'],
+  ['kernelStd', '--kernel-std', 'deblur'],
+  ['kernel', '--kernel', 'deblur'],
+] as const;
+
+/** @throws UserError for an option that belongs to another task */
+function refuseForeign(values: DegradationValues, task: Task | undefined): void {
+  for (const [key, name, owner] of belongsTo)
+    if (values[key] !== undefined && task !== undefined && owner !== task)
+      throw new UserError(`${name} belongs to --task ${owner}, and the task is ${task}`, {
+        hint: `leave out ${name}`,
+      });
+}
+
+/**
+ * @param record name of the record, for the message
+ * @throws UserError for an option that says otherwise than the record
+ */
+export async function refuseContradiction(
+  values: DegradationValues,
+  recorded: Degradation,
+  record: string,
+): Promise<void> {
+  const refuse = (name: string, says: string | number): never => {
+    throw new UserError(`${name} contradicts ${record}, which says ${says}`, {
+      hint: `leave out ${name}: the record holds how this measurement was made`,
+    });
+  };
+  if (values.task !== undefined && values.task !== recorded.task)
+    refuse(`--task ${values.task}`, recorded.task);
+  refuseForeign(values, recorded.task);
+  const differs = (given: unknown, said: unknown): boolean => given !== undefined && given !== said;
+  switch (recorded.task) {
+    case 'inpaint': {
+      const same =
+        values.mask === undefined ||
+        valuesHash(await readMask(values.mask)) === valuesHash(recorded.mask);
+      if (!same) refuse(`--mask ${values.mask}`, 'another mask');
+      return;
+    }
+    case 'sr':
+      if (differs(values.scale, recorded.scale)) refuse(`--scale ${values.scale}`, recorded.scale);
+      return;
+    case 'deblur': {
+      const { size, std } = 'kernel' in recorded ? { size: 'a kernel', std: 'a kernel' } : recorded;
+      if (differs(values.kernelSize, size)) refuse(`--kernel-size ${values.kernelSize}`, size);
+      if (differs(values.kernelStd, std)) refuse(`--kernel-std ${values.kernelStd}`, std);
+      if (values.kernel === undefined) return;
+      const kernel = await readKernel(values.kernel);
+      const same = 'kernel' in recorded && valuesHash(kernel) === valuesHash(recorded.kernel);
+      if (!same) refuse(`--kernel ${values.kernel}`, 'another kernel');
+    }
+  }
+}
+
+/**
+ * The degradation of one image.
+ * @param before the image's size as it was read, which a given mask must have
+ * @param after its size once fitted, to which the mask is brought alike
+ */
+export function degradationFor(
+  plan: Plan,
+  before: Size,
+  after: Size,
+  how: { readonly fit: FitMode | undefined; readonly key: NoiseKey },
+): Degradation {
+  if (plan.task !== 'inpaint') return plan;
+  const { height, width } = after;
+  if (plan.mask === 'random') return { task: 'inpaint', mask: randomMask(height, width, how.key) };
+  if (plan.mask === 'box') return { task: 'inpaint', mask: boxMask(height, width, how.key) };
+  inpainting({ mask: plan.mask }).measured([1, before.height, before.width]);
+  return { task: 'inpaint', mask: how.fit ? fitMask(plan.mask, after, how.fit) : plan.mask };
+}
+
+function fitMask(mask: Tensor, size: Size, how: FitMode): Tensor {
+  const fitted = fit(mask, size, how);
+  return tensor(
+    fitted.shape,
+    fitted.data.map((v) => Number(v >= 0.5)),
+  );
+}

@@ -1,0 +1,49 @@
+/** Makes measurements of clean images. */
+import { planOf, sigmaOf } from './degradation.ts';
+import { readAll } from './batches.ts';
+import type { DegradeValues } from './commands/degrade.ts';
+import { openDestination } from './destination.ts';
+import { simulate } from './examples.ts';
+import { findInputs } from './inputs.ts';
+import type { Io } from './io.ts';
+import { writeMeasured } from './measured.ts';
+import { openReport } from './report.ts';
+import { describeOperator } from './sidecar.ts';
+
+/** @returns the exit code: 1 if some image failed */
+export async function degradeAll(
+  paths: readonly string[],
+  values: DegradeValues,
+  io: Io,
+): Promise<number> {
+  const { seed, fit } = values;
+  const inputs = await findInputs(paths, values.output);
+  const options = { plan: await planOf(values), sigma: sigmaOf(values), seed, fit };
+  const destination = await openDestination(values.output, inputs, values.format);
+  const { format } = destination;
+  const report = openReport(io, { ...values, inputs: inputs.length });
+  try {
+    const read = (input: (typeof inputs)[number]) =>
+      simulate(input, { ...options, fixed: undefined });
+    for await (const example of readAll(inputs, read, report)) {
+      io.signal?.throwIfAborted();
+      const { name } = example.input;
+      const stem = destination.stem(name);
+      const preview = { file: `${stem}.measurement.png`, format: 'png' } as const;
+      const main = { file: destination.result(name), format };
+      const files = format === 'npy' ? [preview, main] : [main];
+      const written = await writeMeasured(stem, files, example, seed);
+      report.result(main.file, {
+        name,
+        operator: describeOperator(example.degradation),
+        noise: { sigma: example.sigma, range: '[-1,1]' },
+        seed,
+        files: written,
+      });
+    }
+  } finally {
+    report.end();
+  }
+  if (report.results() > 0) report.next(`dsg restore ${values.output} -o restored`);
+  return report.exitCode();
+}

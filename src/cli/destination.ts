@@ -1,0 +1,89 @@
+/** Where results go. */
+import { access, constants, mkdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { UserError } from '../errors.ts';
+import { fileFailure } from '../files/failure.ts';
+import { writeImage, type ImageFormat } from '../image/write.ts';
+import { writeNpy } from '../tensor/npy.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import type { Input } from './inputs.ts';
+
+export interface Destination {
+  readonly folder: string;
+  readonly format: ImageFormat;
+  /** The path of an image's result, without extension. */
+  stem(name: string): string;
+  /** The path of the result itself. */
+  result(name: string): string;
+}
+
+/** What follows the last dot of an output that is a file, by format. */
+const formats: Readonly<Record<string, ImageFormat>> = {
+  '.png': 'png',
+  '.webp': 'webp',
+  '.tif': 'tiff',
+  '.tiff': 'tiff',
+  '.npy': 'npy',
+};
+const unwritable = /^\.(jpe?g|avif|gif|svg|bmp|heic)$/i;
+
+/**
+ * Takes `output` for a file if it ends like an image, else for a folder, which is made. All that
+ * can be known to go wrong at writing is found here, before any work is done.
+ * @throws UserError for a folder that cannot be written, a file for several inputs, an extension
+ * that contradicts `format`, or a result that would replace an input
+ */
+export async function openDestination(
+  output: string,
+  inputs: readonly Input[],
+  format: ImageFormat | undefined,
+): Promise<Destination> {
+  const extension = path.extname(output);
+  const existing = await stat(output).catch(() => undefined);
+  const asFile = !existing?.isDirectory() && formats[extension.toLowerCase()];
+  if (!asFile && !existing?.isDirectory() && unwritable.test(extension))
+    throw new UserError(`${output}: results cannot be written as ${extension.slice(1)}`, {
+      hint: `results are lossless: ${Object.keys(formats).join(', ')}`,
+    });
+  if (asFile && inputs.length > 1)
+    throw new UserError(`${output} is one file, but there are ${inputs.length} inputs`, {
+      hint: 'give -o a folder',
+    });
+  if (asFile && format && format !== asFile)
+    throw new UserError(`${output}: its extension contradicts --format ${format}`, {
+      hint: 'leave out --format: it follows the extension',
+    });
+  const folder = asFile ? path.dirname(output) : output;
+  await makeWritable(folder);
+  const chosen = asFile || format || 'png';
+  const stem = (name: string): string =>
+    asFile ? output.slice(0, -extension.length) : path.join(output, ...name.split('/'));
+  const result = (name: string): string => (asFile ? output : `${stem(name)}.${chosen}`);
+  const sources = new Set(inputs.map((i) => path.resolve(i.file)));
+  for (const { name } of inputs)
+    if (sources.has(path.resolve(result(name))))
+      throw new UserError(`${result(name)}: the result would replace an input`, {
+        hint: 'choose another folder with -o',
+      });
+  return { folder, format: chosen, stem, result };
+}
+
+/** Makes a folder, and makes sure that files can be written to it. */
+async function makeWritable(folder: string): Promise<void> {
+  const existing = await stat(folder).catch(() => undefined);
+  if (existing && !existing.isDirectory())
+    throw new UserError(`cannot write to ${folder}: it is a file, not a folder`);
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    throw fileFailure('write', folder, error);
+  }
+}
+
+/** Writes an image `[3,H,W]`; as .npy it gets the shape `[1,3,H,W]`, that of models. */
+export async function writeResult(file: string, image: Tensor, format: ImageFormat): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  if (format === 'npy') await writeNpy(file, tensor([1, ...image.shape], image.data));
+  else await writeImage(file, image, format);
+}

@@ -1,0 +1,55 @@
+/** Writes the vector-Jacobian product of a model. */
+import path from 'node:path';
+import { differentiate } from '../autodiff/differentiate.ts';
+import { UserError } from '../errors.ts';
+import type { Graph, Value } from '../onnx/graph.ts';
+import { readModel } from '../onnx/read.ts';
+import { modelInputs } from '../onnx/skeleton.ts';
+import { writeGraph } from '../onnx/write.ts';
+import { resolveGraph } from '../session/resolve.ts';
+import { showShape } from '../tensor/tensor.ts';
+import { fileFailure } from '../files/failure.ts';
+import type { DifferentiateValues } from './commands/differentiate.ts';
+import type { Io } from './io.ts';
+import { located } from './errors.ts';
+import { openReport } from './report.ts';
+import { refuseUnknown } from './sizes.ts';
+
+/** @returns the exit code */
+export async function differentiateModel(
+  file: string,
+  { destination, output, wrt, dim = {}, quiet }: DifferentiateValues,
+  io: Io,
+): Promise<number> {
+  if (path.resolve(file) === path.resolve(destination))
+    throw new UserError(`${destination}: the result would replace the model`, {
+      hint: 'choose another file with -o',
+    });
+  const model = await readModel(file);
+  refuseUnknown(modelInputs(model), dim, file);
+  const graph = await resolveGraph(model, { dims: dim });
+  const names = { ...(output !== undefined && { output }), ...(wrt !== undefined && { wrt }) };
+  const derived = derive(graph, names, file);
+  await writeGraph(derived, destination).catch((error: unknown) => {
+    throw fileFailure('write', destination, error);
+  });
+  const report = openReport(io, { json: false, quiet, inputs: 1 });
+  report.result(destination, {});
+  const list = (values: readonly Value[]): string =>
+    values.map((v) => `${v.name} ${v.dtype} ${showShape(v.shape)}`).join(', ');
+  report.note(`takes ${list(derived.inputs)}`);
+  report.note(`gives ${list(derived.outputs)}`);
+  report.note(`${graph.nodes.length} nodes became ${derived.nodes.length}`);
+  return 0;
+}
+
+/** Failures are told by the file's name, which a graph does not know. */
+function derive(graph: Graph, names: { output?: string; wrt?: string }, file: string): Graph {
+  try {
+    return differentiate(graph, names);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const hint = error.hint === undefined ? {} : { hint: error.hint };
+    throw new UserError(located(error, file), { ...hint, cause: error });
+  }
+}

@@ -1,0 +1,30 @@
+/** What a command talks to: the process's streams, or a test's. */
+import { styleText } from 'node:util';
+
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export interface Io {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Stops a command between two steps; what is finished by then stays. */
+  readonly signal?: AbortSignal;
+}
+
+export type Style = Parameters<typeof styleText>[0];
+export type Paint = (style: Style, text: string) => string;
+
+/** Whether a stream wants colour: a terminal does, unless NO_COLOR (no-color.org) or TERM object. */
+export function wantsColour(output: Output, env: Io['env']): boolean {
+  return output.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
+}
+
+export function painter(output: Output, env: Io['env']): Paint {
+  return wantsColour(output, env)
+    ? (style, text) => styleText(style, text, { validateStream: false })
+    : (_, text) => text;
+}

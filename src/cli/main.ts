@@ -1,0 +1,77 @@
+/** The command line: parse, run, report, exit code. */
+import { Command, Option } from 'commander';
+import { commands } from './commands.ts';
+import { fail } from './errors.ts';
+import { painter, wantsColour, type Io } from './io.ts';
+import { version } from './version.ts';
+
+/**
+ * Runs dsg with the arguments that follow `dsg` on a command line. Writes to `io` only, and keeps
+ * no state between calls.
+ * @returns the exit code, one of `exitCodes`
+ */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  let code = 0;
+  const program = makeProgram(io, (finished) => (code = finished));
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return code;
+  } catch (error) {
+    return fail(error, io);
+  }
+}
+
+function makeProgram(io: Io, finish: (code: number) => void): Command {
+  const program = new Command('dsg')
+    .description('Restore images by guided diffusion sampling with any ONNX ε-model.')
+    .version(version, '-V, --version', 'print the version')
+    .helpCommand(false)
+    .addHelpText('after', '\n`dsg help COMMAND` tells more; `dsg help exit-codes` lists them.');
+  for (const make of commands) program.addCommand(make(io, finish));
+  for (const command of [program, ...program.commands]) settle(command, io);
+  return program;
+}
+
+/** Among the options of its command, which may be grouped. */
+function helpOption({ options }: Command): Option {
+  return new Option('-h, --help', 'print this help').helpGroup(
+    options.some((o) => o.helpGroupHeading) ? 'Advanced:' : 'Options:',
+  );
+}
+
+/** What all commands have in common: where they print, how wide, in which colours. */
+function settle(command: Command, io: Io): void {
+  const paint = painter(io.stdout, io.env);
+  command
+    .exitOverride()
+    .addHelpOption(helpOption(command))
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHelpWidth: () => Math.min(io.stdout.columns ?? 100, 100),
+      getErrHelpWidth: () => Math.min(io.stderr.columns ?? 100, 100),
+      getOutHasColors: () => wantsColour(io.stdout, io.env),
+      getErrHasColors: () => wantsColour(io.stderr, io.env),
+      outputError: (text, write) =>
+        write(text.replace(/^error:/, painter(io.stderr, io.env)('red', 'error:'))),
+    })
+    .configureHelp({
+      styleTitle: (title) => paint('bold', title),
+      // Range and default are part of it; commander would repeat them.
+      optionDescription: ({ description }) => description,
+    });
+  const path = command.parent ? `dsg ${command.name()}` : 'dsg';
+  command.showHelpAfterError(`usage: ${path} ${command.usage()}\nhint: see \`${path} --help\``);
+}
+
+/** The process's own streams; Ctrl-C asks the command to stop, and a second one ends it. */
+export function processIo(): Io {
+  const interrupt = new AbortController();
+  process.once('SIGINT', () => interrupt.abort());
+  // A reader that has seen enough, as `head` has, is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  const { stdout, stderr, env } = process;
+  return { stdout, stderr, env, signal: interrupt.signal };
+}

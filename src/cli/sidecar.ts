@@ -1,0 +1,147 @@
+/** The JSON beside each result: all that is needed to judge it, and to make it again. */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { psnr } from '../metrics/psnr.ts';
+import { ssim } from '../metrics/ssim.ts';
+import { resizeLanczos } from '../image/resize.ts';
+import { applyOperator } from '../pipeline/degrade.ts';
+import type { Degradation } from '../pipeline/degradation.ts';
+import { sha256, type Model } from '../pipeline/model.ts';
+import { valuesHash } from '../pipeline/record.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { sizeOf, type Example } from './examples.ts';
+import { versions } from './version.ts';
+
+export interface Quality {
+  /** dB; null for equal images, where it is infinite. */
+  readonly psnr: number | null;
+  /** null for images smaller than its window. */
+  readonly ssim: number | null;
+}
+
+export interface Measures {
+  /** ‖y − A(x)‖₂ of the result before clipping and rounding. */
+  readonly residual: number;
+  /** σ√m, m values being measured: what the residual of the true image would be. */
+  readonly expectedNoiseNorm?: number;
+  readonly metrics?: {
+    readonly definition: string;
+    readonly result: Quality;
+    readonly measurement: Quality;
+    /** What of the measurement was compared. */
+    readonly measurementAs: string;
+  };
+}
+
+export interface ModelFacts {
+  readonly file: string;
+  readonly sha256: string;
+  readonly card: string | null;
+  readonly inferred: readonly string[];
+}
+
+export async function modelFacts(model: Model): Promise<ModelFacts> {
+  const { file, card, inferred } = model;
+  const hash = await sha256(file);
+  return { file: path.basename(file), sha256: hash, card: card.name ?? null, inferred };
+}
+
+const definition =
+  'images clipped to [-1,1], data range 2, before rounding to 8 bits; psnr in dB over all pixels ' +
+  'and channels; ssim of Wang et al. 2004, Gaussian window 11x11, sigma 1.5, mean of channels';
+
+/** How a result compares with its measurement and, where it is known, with the truth. */
+export async function measure(example: Example, result: Tensor): Promise<Measures> {
+  const { operator, measurement: y, sigma, clean, degradation } = example;
+  const predicted = await applyOperator(operator, result);
+  const squares = y.data.reduce((sum, v, i) => sum + (v - (predicted.data[i] as number)) ** 2, 0);
+  const residual = Math.sqrt(squares);
+  const m = measuredValues(degradation, y);
+  return {
+    residual,
+    ...(sigma !== undefined && { expectedNoiseNorm: sigma * Math.sqrt(m) }),
+    ...(clean && {
+      metrics: { definition, result: quality(clean, result), ...ofMeasurement(example, clean) },
+    }),
+  };
+}
+
+/** How many values were measured: all, or those that the mask keeps. */
+function measuredValues(degradation: Degradation, y: Tensor): number {
+  if (degradation.task !== 'inpaint') return y.data.length;
+  const { mask } = degradation;
+  return mask.data.reduce((n, v) => n + v, 0) * (y.data.length / mask.data.length);
+}
+
+function ofMeasurement(
+  { measurement, degradation }: Example,
+  clean: Tensor,
+): { measurement: Quality; measurementAs: string } {
+  if (degradation.task !== 'sr')
+    return { measurement: quality(clean, measurement), measurementAs: 'as it is' };
+  const { height, width } = sizeOf(clean);
+  const enlarged = resizeLanczos(measurement, height, width);
+  return { measurement: quality(clean, enlarged), measurementAs: 'enlarged with Lanczos' };
+}
+
+function quality(clean: Tensor, image: Tensor): Quality {
+  const { height, width } = sizeOf(clean);
+  const decibels = psnr(clean, image);
+  return {
+    psnr: Number.isFinite(decibels) ? decibels : null,
+    ssim: Math.min(height, width) < 11 ? null : ssim(clean, image),
+  };
+}
+
+/** The operator, with digests for what is too large to write out. */
+export function describeOperator(degradation: Degradation): object {
+  switch (degradation.task) {
+    case 'inpaint': {
+      const { mask } = degradation;
+      const kept = mask.data.reduce((n, v) => n + v, 0) / mask.data.length;
+      return { task: 'inpaint', mask: { sha256: valuesHash(mask), kept } };
+    }
+    case 'sr':
+      return degradation;
+    case 'deblur': {
+      if (!('kernel' in degradation)) return degradation;
+      const { kernel } = degradation;
+      return { task: 'deblur', kernel: { shape: kernel.shape, sha256: valuesHash(kernel) } };
+    }
+  }
+}
+
+/** The document of one result. */
+export async function sidecar(
+  example: Example,
+  result: Tensor,
+  about: {
+    readonly model: ModelFacts;
+    readonly options: object;
+    readonly measures: Measures;
+    readonly timing: object;
+  },
+): Promise<object> {
+  const { input, degradation, sigma, notes } = example;
+  const { height, width } = sizeOf(result);
+  const { size } = await stat(input.file);
+  return {
+    schema: 1,
+    versions: versions(),
+    date: new Date().toISOString(),
+    input: {
+      file: path.basename(input.file),
+      name: input.name,
+      bytes: size,
+      sha256: await sha256(input.file),
+      notes,
+    },
+    image: { width, height },
+    model: about.model,
+    options: about.options,
+    operator: describeOperator(degradation),
+    ...(sigma !== undefined && { noise: { sigma, range: '[-1,1]' } }),
+    ...about.measures,
+    timing: about.timing,
+  };
+}

@@ -1,0 +1,52 @@
+/** The path that a restoration took: x̂₀ every few steps. */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { writeAnimation } from '../image/animate.ts';
+import { writeImage } from '../image/write.ts';
+import { imageAt } from '../tensor/batch.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { Progress as Step } from '../pipeline/restore.ts';
+
+/** x̂₀ of one image at a step. */
+export interface Frame {
+  /** N-1 at the noisiest step, 0 at the last. */
+  readonly index: number;
+  readonly x0: Tensor;
+}
+
+const frameName = /^\d{4,}\.png$/;
+const delayMs = 100;
+
+/** Whether a step belongs to the trace: every `every`-th one taken, and the last. */
+export function isTraced(taken: number, index: number, every: number): boolean {
+  return taken % every === 0 || index === 0;
+}
+
+/** The frames of every image of a batch at one step. */
+export function framesOf({ step, x0 }: Step): Frame[] {
+  return Array.from({ length: x0.shape[0] ?? 0 }, (_, i) => ({
+    index: step.index,
+    x0: imageAt(x0, i),
+  }));
+}
+
+/**
+ * Writes `STEM.trace/INDEX.png` for each frame, and all of them as `STEM.trace.webp`.
+ * @returns the folder and the animation
+ */
+export async function writeTrace(stem: string, frames: readonly Frame[]): Promise<string[]> {
+  const folder = `${stem}.trace`;
+  await mkdir(folder, { recursive: true });
+  // Frames of a run with other steps would pass for this one's.
+  for (const name of await readdir(folder))
+    if (frameName.test(name)) await rm(path.join(folder, name));
+  for (const { index, x0 } of frames)
+    await writeImage(path.join(folder, `${String(index).padStart(4, '0')}.png`), x0, 'png');
+  const animation = `${stem}.trace.webp`;
+  await writeAnimation(
+    animation,
+    frames.map((f) => f.x0),
+    delayMs,
+  );
+  return [folder, animation];
+}

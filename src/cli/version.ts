@@ -1,0 +1,18 @@
+/** The versions that a result is recorded with. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { z } from 'zod';
+
+const manifest = z.object({ version: z.string() });
+
+function versionIn(file: string | URL): string {
+  return manifest.parse(JSON.parse(readFileSync(file, 'utf8'))).version;
+}
+
+export const version = versionIn(new URL('../../package.json', import.meta.url));
+
+/** Of dsg, Node.js and ONNX Runtime. */
+export function versions(): { dsg: string; node: string; onnxruntime: string } {
+  const runtime = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
+  return { dsg: version, node: process.version, onnxruntime: versionIn(runtime) };
+}

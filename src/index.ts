@@ -1,0 +1,26 @@
+/** `dsg`: image restoration by guided diffusion sampling. */
+export { UserError } from './errors.ts';
+export { defaultModel, loadModel, type Model } from './pipeline/model.ts';
+export {
+  openRestorer,
+  type Job,
+  type Method,
+  type Progress,
+  type Replay,
+  type RestoreOptions,
+  type Restorer,
+  type SamplerChoice,
+} from './pipeline/restore.ts';
+export { applyOperator, degrade, visible } from './pipeline/degrade.ts';
+export { operators } from './operators/operators.ts';
+export { boxMask, randomMask } from './operators/inpainting.ts';
+export type { ImageShape, Operator } from './operators/operator.ts';
+export type { Card, CardFile } from './card/card.ts';
+export { preset } from './guidance/presets.ts';
+export { readImage } from './image/read.ts';
+export { writeImage } from './image/write.ts';
+export { psnr } from './metrics/psnr.ts';
+export { ssim } from './metrics/ssim.ts';
+export { noiseKey } from './tensor/noise.ts';
+export { readNpy, writeNpy } from './tensor/npy.ts';
+export { tensor, type Tensor } from './tensor/tensor.ts';
