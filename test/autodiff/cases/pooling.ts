@@ -1,0 +1,93 @@
+/** Law cases of pooling. */
+import type { Attributes } from '../../../src/onnx/attributes.ts';
+import { sizeOf } from '../../../src/tensor/tensor.ts';
+import type { LawCase } from '../law.ts';
+import { apart, onX } from './case.ts';
+
+const average = (
+  name: string,
+  shape: number[],
+  kernel: number[],
+  attributes: Attributes = {},
+  opset = 17,
+): LawCase =>
+  onX('AveragePool', name, shape, { attributes: { kernel_shape: kernel, ...attributes }, opset });
+
+const max = (
+  name: string,
+  shape: number[],
+  kernel: number[],
+  attributes: Attributes = {},
+): LawCase =>
+  onX('MaxPool', name, shape, {
+    attributes: { kernel_shape: kernel, ...attributes },
+    values: apart(sizeOf(shape)),
+  });
+
+const image = [1, 2, 5, 6];
+const ring = [1, 1, 1, 1];
+
+const averages: LawCase[] = [
+  average('2×2, stride 2', [2, 2, 4, 6], [2, 2], { strides: [2, 2] }),
+  average('2×2, stride 2, rows left over', image, [2, 2], { strides: [2, 2] }),
+  average('2×2, stride 2, ceil_mode', image, [2, 2], { strides: [2, 2], ceil_mode: 1 }),
+  average('1×1', image, [1, 1]),
+  average('oblong', image, [1, 3], { strides: [1, 3] }),
+  average('overlapping', image, [3, 3]),
+  average('overlapping, stride 2', image, [3, 3], { strides: [2, 2] }),
+  average('stride beyond window', [1, 1, 7, 7], [2, 2], { strides: [3, 3] }),
+  average('pads', image, [3, 3], { pads: ring }),
+  average('pads that count', image, [3, 3], { pads: ring, count_include_pad: 1 }),
+  average('asymmetric pads', image, [3, 3], { pads: [0, 1, 2, 0], strides: [2, 2] }),
+  average('pads and ceil_mode', [1, 1, 6, 6], [3, 3], {
+    pads: ring,
+    strides: [2, 2],
+    ceil_mode: 1,
+  }),
+  average('SAME_UPPER', image, [3, 3], { auto_pad: 'SAME_UPPER', strides: [2, 2] }),
+  average('SAME_LOWER', image, [2, 2], { auto_pad: 'SAME_LOWER' }),
+  average('1-D', [2, 2, 6], [2], { strides: [2] }),
+  average('1-D, overlapping', [2, 2, 6], [3], { strides: [1] }),
+  average('3-D', [1, 1, 2, 4, 4], [2, 2, 2], { strides: [2, 2, 2] }),
+  average('dilation', [1, 1, 6, 6], [2, 2], { dilations: [2, 2] }, 19),
+  average(
+    'pads that count, ceil_mode',
+    image,
+    [3, 3],
+    {
+      pads: ring,
+      strides: [2, 2],
+      ceil_mode: 1,
+      count_include_pad: 1,
+    },
+    19,
+  ),
+];
+
+const maxima: LawCase[] = [
+  max('2×2, stride 2', [2, 2, 4, 4], [2, 2], { strides: [2, 2] }),
+  max('overlapping', image, [3, 3]),
+  max('overlapping, stride 2, pads', image, [3, 3], { strides: [2, 2], pads: ring }),
+  max('ceil_mode', image, [2, 2], { strides: [2, 2], ceil_mode: 1 }),
+  max('dilation', [1, 1, 6, 6], [2, 2], { dilations: [2, 2] }),
+  max('SAME_UPPER', image, [3, 3], { auto_pad: 'SAME_UPPER', strides: [2, 2] }),
+  max('1-D', [2, 2, 6], [2], { strides: [2] }),
+  max('3-D', [1, 1, 3, 3, 3], [2, 2, 2]),
+  {
+    name: 'indices already there',
+    operator: 'MaxPool',
+    inputs: { x: { shape: [1, 2, 4, 4], values: apart(32) } },
+    build: (b, { x }) => {
+      const [y] = b.ops('MaxPool', [x], { kernel_shape: [2, 2], strides: [1, 2] }, 2);
+      return b.op('Exp', [y]);
+    },
+  },
+];
+
+export const pooling: LawCase[] = [
+  ...averages,
+  ...maxima,
+  onX('GlobalAveragePool', 'images', [2, 3, 3, 4]),
+  onX('GlobalAveragePool', 'sequences', [2, 3, 5]),
+  onX('GlobalMaxPool', 'images', [2, 2, 3, 2], { values: apart(24) }),
+];

@@ -1,0 +1,51 @@
+/** Nodes that rules refuse, and how they are reported. */
+import { expect, test } from 'vitest';
+import { differentiate } from '../../src/autodiff/differentiate.ts';
+import { UserError } from '../../src/errors.ts';
+import type { Attributes } from '../../src/onnx/attributes.ts';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { emptyGraph, type Graph } from '../../src/onnx/graph.ts';
+
+function oneNode(type: string, shapes: number[][], attributes: Attributes, opset = 17): Graph {
+  const b = new GraphBuilder(emptyGraph('model', opset));
+  const inputs = shapes.map((shape, i) => b.input(`x${i}`, 'float32', shape));
+  b.output(b.op(type, inputs, attributes), 'y');
+  return b.graph;
+}
+const heads = [1, 2, 3, 4];
+
+test.each<[string, Graph]>([
+  ['the equation repeats a letter', oneNode('Einsum', [[3, 3]], { equation: 'ii->i' })],
+  ['the equation has ellipses', oneNode('Einsum', [[2, 3, 4]], { equation: '...j->...j' })],
+  ['inverse and one-sided', oneNode('DFT', [[1, 4, 2]], { inverse: 1, onesided: 1 })],
+  [
+    'training_mode takes statistics of the batch',
+    oneNode('BatchNormalization', [[2, 3, 4], [3], [3], [3], [3]], { training_mode: 1 }),
+  ],
+  ['its scores are capped', oneNode('Attention', [heads, heads, heads], { softcap: 2 }, 23)],
+  [
+    'it reads a key-value cache',
+    oneNode('Attention', [heads, heads, heads, [3, 3], heads, heads], {}, 23),
+  ],
+])('%s', (reason, graph) => expect(() => differentiate(graph, { wrt: 'x0' })).toThrow(reason));
+
+test('all of them at once, with what is needed to find them', () => {
+  const b = new GraphBuilder(emptyGraph('model', 17));
+  const x = b.input('x', 'float32', [3, 3]);
+  b.scope = '/net';
+  const [trace, spread] = ['ii->i', 'ii->i'].map((equation) => b.op('Einsum', [x], { equation }));
+  b.output(b.op('Hardmax', [b.op('Add', [trace, spread])]), 'y');
+  let thrown: unknown;
+  try {
+    differentiate(b.graph);
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown).toBeInstanceOf(UserError);
+  expect((thrown as UserError).message).toMatchInlineSnapshot(`
+    "model: cannot differentiate 2 operators
+      Einsum   opset 17  node /net/Einsum  [3,3] -> [3]  (the equation repeats a letter within one operand)
+      Einsum   opset 17  node /net/Einsum_1  [3,3] -> [3]  (the equation repeats a letter within one operand)
+      Hardmax  opset 17  node /net/Hardmax  [3] -> [3]  (no gradient rule)"
+  `);
+});

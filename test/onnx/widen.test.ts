@@ -1,0 +1,48 @@
+/** Float16 models computed in float32. */
+import { Float16Array } from '@petamoriken/float16';
+import { expect, test } from 'vitest';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { parseModel } from '../../src/onnx/read.ts';
+import { encodeGraph } from '../../src/onnx/write.ts';
+import { initializerFrom } from '../../src/onnx/initializer.ts';
+import type { Graph } from '../../src/onnx/graph.ts';
+import { resolveGraph } from '../../src/session/resolve.ts';
+import { randomTensor } from '../helpers/random.ts';
+import { runGraph } from '../helpers/run.ts';
+
+/** softmax(x W + cast of float32 b), all in float16. */
+function halfGraph(): Graph {
+  const b = new GraphBuilder();
+  const x = b.input('x', 'float16', [2, 64]);
+  const bias = b.input('bias', 'float32', [64]);
+  const weights = Float16Array.from(randomTensor('w', [64, 64]).data);
+  const w = b.initializer('w', initializerFrom('float16', [64, 64], weights));
+  const sum = b.add(b.matMul(x, w), b.cast(bias, 'float16'));
+  b.output(b.op('Softmax', [b.scale(sum, 0.25)]), 'y');
+  return b.graph;
+}
+
+test('inside everything is float32, outside nothing changed', async () => {
+  const graph = halfGraph();
+  const wide = await resolveGraph(parseModel(encodeGraph(graph), { folder: '.', where: 'model' }));
+  expect(wide.inputs.map((v) => v.dtype)).toEqual(['float16', 'float32']);
+  expect(wide.outputs.map((v) => v.dtype)).toEqual(['float16']);
+  const inside = [...wide.values.values()].filter((v) => !['x', 'y'].includes(v.name));
+  expect(inside.filter((v) => v.dtype === 'float16')).toEqual([]);
+  expect([...wide.initializers.values()].filter((t) => t.dtype === 'float16')).toEqual([]);
+
+  const feeds = { x: randomTensor('x', [2, 64]), bias: randomTensor('bias', [64]) };
+  const [narrow, widened] = [await runGraph(graph, feeds), await runGraph(wide, feeds)];
+  // A float16 has 11 bits, and the logits round before the softmax.
+  widened['y']?.data.forEach((v, i) => expect(v).toBeCloseTo(narrow['y']?.data[i] as number, 2));
+  expect(widened['y']?.data.reduce((a, v) => a + v, 0)).toBeCloseTo(2, 2);
+});
+
+test('a float32 graph is left alone', async () => {
+  const b = new GraphBuilder();
+  b.output(b.op('Relu', [b.input('x', 'float32', [3])]), 'y');
+  const graph = await resolveGraph(
+    parseModel(encodeGraph(b.graph), { folder: '.', where: 'model' }),
+  );
+  expect(graph.nodes.map((n) => n.opType)).toEqual(['Relu']);
+});
