@@ -57,7 +57,7 @@ async function operatorOf(c: GoldenCase): Promise<Operator> {
 }
 
 describe.skipIf(!folder)('the published code', () => {
-  it.each(goldenCases())('%s', async (_, c) => {
+  it.each(goldenCases())('%s', { timeout: 600_000 }, async (_, c) => {
     const method: Method =
       c.method === 'dsg'
         ? { name: 'dsg', rate: c.hp.rate ?? 0, interval: c.hp.interval ?? 1 }
