@@ -1,15 +1,23 @@
 /** The commands, in the order of `dsg --help`. A new one is a file in commands/ and a line here. */
 import type { MakeCommand } from './commands/command.ts';
+import { bench } from './commands/bench.ts';
 import { completion } from './commands/completion.ts';
 import { degrade } from './commands/degrade.ts';
 import { differentiate } from './commands/differentiate.ts';
+import { evaluate } from './commands/eval.ts';
 import { help } from './commands/help.ts';
+import { importModel } from './commands/import.ts';
 import { inspect } from './commands/inspect.ts';
+import { report } from './commands/report.ts';
 import { restore } from './commands/restore.ts';
 
 export const commands: readonly MakeCommand[] = [
   restore,
   degrade,
+  evaluate,
+  bench,
+  report,
+  importModel,
   differentiate,
   inspect,
   completion,

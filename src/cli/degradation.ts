@@ -63,7 +63,8 @@ export const degradationOptions = {
   fit: option(
     '--fit <how>',
     'Simple',
-    'bring images to the size that the model takes, or the scale divides',
+    'bring images to the size that the model takes, or the scale divides; pad lets the model ' +
+      'see a margin around a smaller image, which keeps its size',
     choice(['crop', 'pad', 'resize']),
     'other sizes are an error',
   ),

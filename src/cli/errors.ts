@@ -10,6 +10,7 @@ export const exitCodes = [
     meaning: 'something to put right: a bad option, file or model; or some images failed',
   },
   { code: 2, meaning: 'a defect of dsg, printed with its stack' },
+  { code: 3, meaning: 'quality fell short of --min, --max or --baseline' },
   { code: 130, meaning: 'interrupted (Ctrl-C); finished images stay' },
 ] as const;
 

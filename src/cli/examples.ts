@@ -38,7 +38,7 @@ export interface SimulateOptions {
   readonly sigma: number;
   readonly seed: number;
   readonly fit: FitMode | undefined;
-  /** The only size that the model takes, if there is one. */
+  /** The only size that the model takes, if there is one; padding to it is left to its canvas. */
   readonly fixed: Size | undefined;
 }
 
@@ -50,7 +50,8 @@ export async function simulate(input: Input, options: SimulateOptions): Promise<
   const { plan, sigma, seed, fit: how, fixed } = options;
   const { image, notes } = await readImage(input.file);
   const before = sizeOf(image);
-  const after = how ? (fixed ?? divisible(before, plan, how)) : before;
+  const whole = how === 'pad' ? undefined : fixed;
+  const after = how ? (whole ?? divisible(before, plan, how)) : before;
   const clean = how ? fit(image, after, how) : image;
   const key = noiseKey(seed, input.name);
   const degradation = degradationFor(plan, before, after, { fit: how, key });
@@ -121,8 +122,10 @@ export async function readMeasurement(
   }
   const source = recorded?.degradation ?? (plan as Plan);
   const before = sizeOf(image);
-  const after = values.fit && fixed ? measuredSize(source, fixed) : before;
-  const fitted = values.fit ? fit(image, after, values.fit) : image;
+  const { fit: how } = values;
+  // Padding is the network's canvas around the image, not made-up pixels of a measurement.
+  const after = how && how !== 'pad' && fixed ? measuredSize(source, fixed) : before;
+  const fitted = how ? fit(image, after, how) : image;
   // Masks are never drawn for a measurement, so that the key is of no consequence.
   const degradation = degradationFor(source, before, after, { fit: values.fit, key: [0, 0] });
   const operator = operatorOf(degradation);

@@ -174,7 +174,7 @@ function showGradient({ dims, assumed, output, wrt, nodes, ...found }: Gradient)
   ].join(' ');
   const head = [`of ${output} with respect to ${wrt}${where ? `, ${where}` : ''}`];
   if (found.reason !== undefined) return [...head, `cannot be told: ${found.reason}`];
-  if (found.possible) return [...head, `yes: all ${nodes} nodes on the path have rules`];
+  if (found.possible) return [...head, `yes: every node on the path has a rule (${nodes})`];
   if (nodes === 0) return [...head, `no: ${output} does not depend on ${wrt}`];
   return [
     ...head,

@@ -26,7 +26,10 @@ function makeProgram(io: Io, finish: (code: number) => void): Command {
     .description('Restore images by guided diffusion sampling with any ONNX ε-model.')
     .version(version, '-V, --version', 'print the version')
     .helpCommand(false)
-    .addHelpText('after', '\n`dsg help COMMAND` tells more; `dsg help exit-codes` lists them.');
+    .addHelpText(
+      'after',
+      '\n`dsg help COMMAND` tells more of a command, `dsg help exit-codes` how dsg ends.',
+    );
   for (const make of commands) program.addCommand(make(io, finish));
   for (const command of [program, ...program.commands]) settle(command, io);
   return program;

@@ -96,7 +96,7 @@ async function reader(
   const checked = (example: Example): Example => {
     const { operator, measurement } = example;
     const [, height, width] = operator.restored(imageShape(measurement));
-    canvasFor(model, { height, width });
+    canvasFor(model, { height, width }, fit === 'pad');
     return example;
   };
   if (values.simulate) {
@@ -151,6 +151,7 @@ function openRestorers(
         seed,
         session: { device },
         ...(replay && { replay }),
+        ...(values.fit === 'pad' && { margin: true }),
       });
       const inferred = model.inferred.length > 0 ? `; inferred ${model.inferred.join(', ')}` : '';
       report.note(

@@ -66,9 +66,10 @@ export function bindShapes(
     });
     bound.set(input.name, shape);
   }
+  const names = [...new Set(open.map((o) => o.split(' ')[0]))];
   if (open.length > 0)
     throw new UserError(`${where}: dimensions without a size: ${open.join(', ')}`, {
-      hint: `give each a size: ${open.map((o) => `--dim ${o.split(' ')[0]}=1`).join(' ')}`,
+      hint: `give each a size: ${names.map((n) => `--dim ${n}=1`).join(' ')}`,
     });
   return bound;
 }

@@ -1,6 +1,7 @@
 /** A network ready to be sampled with. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Card, CardFile } from '../card/card.ts';
 import { completeCard } from '../card/complete.ts';
@@ -74,7 +75,8 @@ export async function graphFor(model: Model, batch: number, canvas: Size): Promi
       ? { [timestep.name]: [batch] }
       : {}),
   };
-  return resolveGraph(model.onnx, { shapes });
+  const graph = await resolveGraph(model.onnx, { shapes });
+  return { ...graph, name: path.basename(model.file) };
 }
 
 export interface Size {
@@ -85,15 +87,19 @@ export interface Size {
 /**
  * The size the network runs at for an image: its own if it is fixed, else the image's rounded up
  * to the network's multiple.
- * @throws UserError if the network is fixed to another size than the image's
+ * @param margin a network of a fixed size may see a smaller image, with a margin around it that
+ *   nothing is known of
+ * @throws UserError if the network is fixed to a size that does not suit the image
  */
-export function canvasFor(model: Model, image: Size): Size {
+export function canvasFor(model: Model, image: Size, margin = false): Size {
   const { fixed, card } = model;
   if (fixed) {
-    if (fixed.height !== image.height || fixed.width !== image.width)
+    const smaller = image.height <= fixed.height && image.width <= fixed.width;
+    const same = image.height === fixed.height && image.width === fixed.width;
+    if (!same && !(margin && smaller))
       throw new UserError(
         `${model.file} takes ${fixed.width}×${fixed.height} only, the image to restore is ${image.width}×${image.height}`,
-        { hint: 'add --fit crop, --fit pad or --fit resize' },
+        { hint: smaller ? 'add --fit pad or --fit resize' : 'add --fit crop or --fit resize' },
       );
     return fixed;
   }

@@ -49,6 +49,8 @@ export interface RestoreOptions {
   readonly seed: number;
   readonly session?: SessionOptions;
   readonly replay?: Replay;
+  /** Networks of a fixed size take smaller images too, with a margin around them. */
+  readonly margin?: boolean;
 }
 
 /** One image to restore. */
@@ -111,7 +113,7 @@ export function openRestorer(options: RestoreOptions): Restorer {
       if (!first) return [];
       const image = first.operator.restored(imageShape(first.measurement));
       const [channels, height, width] = image;
-      const canvas = canvasFor(model, { height, width });
+      const canvas = canvasFor(model, { height, width }, options.margin);
       const placed = {
         image,
         top: Math.floor((canvas.height - height) / 2),

@@ -110,15 +110,17 @@ test('FID of feature maps takes their mean over positions', async () => {
   expect(fid(await vectors(20), await vectors(30))).toBeCloseTo(0.40409133530377406, 5);
 });
 
-test.each([
-  ['no layers', {}, 'no LPIPS network: it has 1 inputs and no layers', 'lonely.features.json'],
-  ['an unknown field', { mode: 'lin' }, 'lonely.features.json: card: Unrecognized key', undefined],
-])('%s', async (_, card, message, hint) => {
-  const opening = openPerceptual(save('lonely', featureNetwork(), card));
-  await expect(opening).rejects.toThrow(message);
+test('a feature network without layers', async () => {
+  const opening = openPerceptual(save('lonely', featureNetwork()));
+  await expect(opening).rejects.toThrow('no LPIPS network: it has 1 inputs and no layers');
   await expect(opening).rejects.toMatchObject({
-    hint: hint ? expect.stringContaining(hint) : undefined,
+    hint: expect.stringContaining('lonely.features.json'),
   });
+});
+
+test('an unknown field of the card', async () => {
+  const opening = openPerceptual(save('odd', featureNetwork(), { mode: 'lin' }));
+  await expect(opening).rejects.toThrow('odd.features.json: card: Unrecognized key');
 });
 
 test('an output that is not there', async () => {

@@ -76,7 +76,9 @@ export const reduction: RuleTable = {
   ReduceL1: over(({ b, x }, g) => b.mul(b.op('Sign', [x]), g)),
   ReduceL2: over((c, g) => {
     const norm = c.b.op('Max', [kept(c, c.y), c.b.scalar(tiny, c.y)]);
-    return c.b.mul(c.x, c.b.div(g, norm));
+    // Not x (g / norm): where g is a single 1, as it is for a batch of one, ONNX Runtime would fuse
+    // that into one division, and a batch would not give the bits that its images give alone.
+    return c.b.mul(g, c.b.div(c.x, norm));
   }),
   ReduceLogSum: over((c, g) => c.b.div(g, c.b.op('Exp', [kept(c, c.y)]))),
   ReduceLogSumExp: over((c, g) => c.b.mul(g, c.b.op('Exp', [c.b.sub(c.x, kept(c, c.y))]))),

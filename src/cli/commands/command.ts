@@ -22,7 +22,7 @@ export function defineCommand<T extends Table>(definition: Definition<T>): MakeC
   const { name, operands, about, options, examples, run } = definition;
   return (io, finish) => {
     const command = new Command(name).summary(summary(about)).description(about);
-    if (operands) command.argument(operands);
+    if (operands) command.arguments(operands);
     const read = addOptions(command, options);
     if (examples.length > 0) {
       const lines = examples.flatMap(([does, line]) => [`  # ${does}`, `  ${line}`]);

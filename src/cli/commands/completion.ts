@@ -38,29 +38,28 @@ function choicesOf(command: Command): string[] {
   return command.registeredArguments.flatMap((a) => a.argChoices ?? []);
 }
 
+/** What follows an option: one of its choices, a file, or nothing. */
+function valueOf(option: Option): { choices: readonly string[] } | 'file' | undefined {
+  if (option.argChoices) return { choices: option.argChoices };
+  return option.required ? 'file' : undefined;
+}
+
 function bash(program: Command): string {
   const values = program.commands.flatMap((command) =>
-    optionsOf(command).flatMap((option) =>
-      option.argChoices
-        ? [
-            `    ${flagsOf(option)
-              .map((f) => `'${command.name()} ${f}'`)
-              .join('|')}) words='${option.argChoices.join(' ')}' ;;`,
-          ]
-        : option.required
-          ? [
-              `    ${flagsOf(option)
-                .map((f) => `'${command.name()} ${f}'`)
-                .join('|')}) return ;;`,
-            ]
-          : [],
-    ),
+    optionsOf(command).flatMap((option) => {
+      const value = valueOf(option);
+      if (!value) return [];
+      const before = flagsOf(option).map((f) => `'${command.name()} ${f}'`);
+      const action = value === 'file' ? 'return' : `words='${value.choices.join(' ')}'`;
+      return [`    ${before.join('|')}) ${action} ;;`];
+    }),
   );
-  const flags = program.commands.map((command) => {
-    const words = [...optionsOf(command).flatMap(flagsOf), ...choicesOf(command)];
-    return `      ${command.name()}) words='${words.join(' ')}' ;;`;
-  });
-  const names = program.commands.map((c) => c.name()).join(' ');
+  const perCommand = (words: (command: Command) => string[]): string =>
+    program.commands
+      .map((command) => ({ name: command.name(), list: words(command).join(' ') }))
+      .filter(({ list }) => list !== '')
+      .map(({ name, list }) => `      ${name}) words='${list}' ;;`)
+      .join('\n');
   return `_dsg() {
   local current=\${COMP_WORDS[COMP_CWORD]} words=
   COMPREPLY=()
@@ -68,13 +67,15 @@ function bash(program: Command): string {
 ${values.join('\n')}
   esac
   if [[ $COMP_CWORD -eq 1 ]]; then
-    words='${names}'
+    words='${program.commands.map((c) => c.name()).join(' ')}'
+  elif [[ -z $words && $current == -* ]]; then
+    case "\${COMP_WORDS[1]}" in
+${perCommand((command) => optionsOf(command).flatMap(flagsOf))}
+    esac
   elif [[ -z $words ]]; then
     case "\${COMP_WORDS[1]}" in
-${flags.join('\n')}
+${perCommand(choicesOf)}
     esac
-    # Without a dash it is a file, unless the command has words of its own.
-    [[ $current != -* && $words == -* ]] && return
   fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
@@ -86,11 +87,9 @@ function zsh(program: Command): string {
   const quote = (text: string): string => text.replaceAll("'", "'\\''").replace(/[[\]:]/g, '\\$&');
   const spec = (option: Option): string => {
     const flags = flagsOf(option);
-    const value = option.argChoices
-      ? `:value:(${option.argChoices.join(' ')})`
-      : option.required
-        ? ':value:_files'
-        : '';
+    const after = valueOf(option);
+    const action = after === 'file' ? '_files' : `(${after?.choices.join(' ')})`;
+    const value = after ? `:value:${action}` : '';
     const names = flags.length > 1 ? `'(${flags.join(' ')})'{${flags.join(',')}}` : flags.join('');
     return `${names}'[${quote(option.description)}]${value}'`;
   };
@@ -131,11 +130,9 @@ function fish(program: Command): string {
         const names = flagsOf(option).map((f) =>
           f.replace(/^--/, '-l ').replace(/^-(?=\w$)/, '-s '),
         );
-        const value = option.argChoices
-          ? ` -xa ${quote(option.argChoices.join(' '))}`
-          : option.required
-            ? ' -r'
-            : '';
+        const after = valueOf(option);
+        const action = after === 'file' ? ' -r' : ` -xa ${quote(after?.choices.join(' ') ?? '')}`;
+        const value = after ? action : '';
         return `${within} ${names.join(' ')}${value} -d ${quote(option.description)}`;
       }),
     ];

@@ -47,8 +47,8 @@ Beside each measurement go NAME.operator.json, and mask or kernel, from which \`
 how it was made.`,
   options,
   examples: [
-    ['blur a folder and restore it', 'dsg degrade clean --task deblur -o blurred'],
-    ['', 'dsg restore blurred -o restored'],
+    ['blur a folder of images', 'dsg degrade clean --task deblur -o blurred'],
+    ['restore them, with no further options', 'dsg restore blurred -o restored'],
     [
       'hide half of an image, exactly',
       'dsg degrade cat.png --task inpaint --mask box --format npy -o out',

@@ -16,12 +16,13 @@ export const help: MakeCommand = (io, finish) => {
   return command.action((topic: string | undefined) => {
     const program = command.parent as Command;
     const subject = topic === undefined ? program : findCommand(program, topic);
-    const page = topics[topic ?? '']?.() ?? subject?.helpInformation();
-    if (page === undefined) {
+    const page = topics[topic ?? '']?.();
+    if (page !== undefined) io.stdout.write(page);
+    else if (subject) subject.outputHelp();
+    else {
       const all = [...program.commands.map((c) => c.name()), ...Object.keys(topics)].join(', ');
       command.error(`error: no help on '${topic}'; there is help on ${all}`);
     }
-    io.stdout.write(page);
     finish(0);
   });
 };

@@ -1,0 +1,127 @@
+/** From a checkpoint to an ONNX model with its card. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { cardFile, type CardFile } from '../card/card.ts';
+import { cardPath } from '../card/read.ts';
+import { UserError } from '../errors.ts';
+import { writeAtomic } from '../files/atomic.ts';
+import { fileFailure } from '../files/failure.ts';
+import { byteLength } from '../onnx/initializer.ts';
+import { writeGraph } from '../onnx/write.ts';
+import { anchors as admAnchors } from './adm/structure.ts';
+import { importAdm, type AdmOptions } from './adm/import.ts';
+import { anchors as diffusersAnchors, importDiffusers, weightsIn } from './diffusers/import.ts';
+import type { Imported } from './imported.ts';
+import { networkIn, readCheckpoint } from './state.ts';
+
+export interface ImportOptions extends AdmOptions {
+  /** `config.json` of a diffusers network; the one beside the weights if left out. */
+  readonly config?: string | undefined;
+  /** These count more than what the checkpoint says or is known for. */
+  readonly prediction?: CardFile['prediction'];
+  readonly schedule?: NonNullable<CardFile['schedule']>['name'] | undefined;
+  readonly timesteps?: number | undefined;
+}
+
+export interface ImportResult {
+  /** The model, its card and, for a large one, its weights. */
+  readonly files: readonly string[];
+  readonly card: CardFile;
+  /** Size of the weights. */
+  readonly bytes: number;
+  /** What was chosen or inferred, a line each. */
+  readonly notes: readonly string[];
+}
+
+/** Key of the card in a model's metadata. */
+export const metadataKey = 'dsg.card';
+
+/** Models with more weights than this keep them in a file of their own, from which they are mapped. */
+const largestInline = 64 << 20;
+
+/**
+ * Writes `output`, `NAME.card.json` beside it and, for a large network, `output.data`.
+ * @param source a checkpoint, or a diffusers folder
+ * @param output ends in `.onnx`
+ * @throws UserError for a checkpoint that is damaged, unsafe, incomplete or of another family
+ */
+export async function importCheckpoint(
+  source: string,
+  output: string,
+  options: ImportOptions = {},
+): Promise<ImportResult> {
+  if (path.extname(output) !== '.onnx')
+    throw new UserError(`${output}: a model is written as an .onnx file`, {
+      hint: `-o ${output}.onnx`,
+    });
+  const found = await stat(source).catch((error: unknown) => {
+    throw fileFailure('read', source, error);
+  });
+  const file = found.isDirectory() ? weightsIn(source) : source;
+  const { imported, notes } = await network(file, options);
+  const card: CardFile = {
+    name: path.basename(output, '.onnx'),
+    ...overridden(imported.card, options),
+    source: `${path.basename(file)}, SHA-256 ${await sha256(file)}`,
+  };
+  const weights = [...imported.graph.initializers.values()];
+  const bytes = weights.reduce((n, t) => n + byteLength(t), 0);
+  const external = bytes > largestInline;
+  await writeGraph(imported.graph, output, {
+    open: imported.open,
+    metadata: { [metadataKey]: JSON.stringify(cardFile.parse(card)) },
+    ...(external ? { externalFrom: 1024 } : {}),
+  }).catch((error: unknown) => {
+    throw fileFailure('write', output, error);
+  });
+  const beside = { ...card, sha256: await sha256(output) };
+  await writeAtomic(cardPath(output), `${JSON.stringify(cardFile.parse(beside), undefined, 2)}\n`);
+  return {
+    files: [output, ...(external ? [`${output}.data`] : []), cardPath(output)],
+    card: beside,
+    bytes,
+    notes,
+  };
+}
+
+function overridden(card: CardFile, options: ImportOptions): CardFile {
+  const { prediction = card.prediction, schedule: name, timesteps } = options;
+  // The ends of one schedule mean nothing to another.
+  const known = name === undefined || name === card.schedule?.name ? card.schedule : undefined;
+  const schedule = {
+    name: name ?? card.schedule?.name ?? 'linear',
+    timesteps: timesteps ?? card.schedule?.timesteps ?? 1000,
+  };
+  return { ...card, ...(prediction && { prediction }), schedule: { ...known, ...schedule } };
+}
+
+/** Recognises the family by the names of the weights. */
+async function network(
+  file: string,
+  options: ImportOptions,
+): Promise<{ imported: Imported; notes: string[] }> {
+  const { state, notes } = await readCheckpoint(file);
+  const withNotes = (imported: Imported): { imported: Imported; notes: string[] } => ({
+    imported,
+    notes: [...notes, ...imported.inferred],
+  });
+  const adm = networkIn(state, admAnchors);
+  if (adm) return withNotes(importAdm(adm, options, file));
+  const diffusers = networkIn(state, diffusersAnchors);
+  if (diffusers) return withNotes(await importDiffusers(diffusers, file, options));
+  const names = [...state.keys()];
+  throw new UserError(
+    `${file}: of no family that is known: among its ${names.length} tensors are ${names.slice(0, 3).join(', ')}`,
+    {
+      hint: 'guided-diffusion networks and diffusers UNet2DModel are imported; export others to ONNX',
+    },
+  );
+}
+
+async function sha256(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
+}

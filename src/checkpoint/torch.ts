@@ -1,0 +1,105 @@
+/** Reads PyTorch checkpoints: a zip archive of a pickle and the bytes of its storages. */
+import * as yauzl from 'yauzl';
+import { UserError } from '../errors.ts';
+import { dtypes } from '../onnx/dtype.ts';
+import { storageType, torchGlobals } from './globals.ts';
+import { saveAgain, unpickle } from './pickle.ts';
+import { fileSize, readRange } from './range.ts';
+import { strided, type Storage } from './strided.ts';
+
+/** A table of contents beyond this is none. */
+const largestPickle = 64 << 20;
+
+/** A stored entry of the archive: where its bytes lie in the file. */
+interface Span {
+  readonly start: number;
+  readonly length: number;
+}
+
+/**
+ * The object that `torch.save` wrote: dictionaries as `Map`, tensors as constants whose bytes are
+ * still in the file.
+ * @throws UserError for a damaged archive, a TorchScript program, or a pickle with more in it than
+ * tensors and plain values
+ */
+export async function readTorch(file: string): Promise<unknown> {
+  const entries = await stored(file);
+  const pickle = [...entries.keys()].find((name) => /^[^/]+\/data\.pkl$/.test(name));
+  const root = pickle?.slice(0, -'data.pkl'.length) ?? '';
+  if (entries.has(`${root}constants.pkl`))
+    throw new UserError(`${file}: a TorchScript program, not a checkpoint`, {
+      hint: 'export it to ONNX, or save its weights: torch.save(module.state_dict(), "weights.pt")',
+    });
+  const span = pickle === undefined ? undefined : entries.get(pickle);
+  if (!span)
+    throw new UserError(`${file}: a zip archive, but not one that torch.save wrote: no data.pkl`);
+  if (span.length > largestPickle)
+    throw new UserError(`${file}: its pickle is ${span.length} bytes, which no state dict needs`, {
+      hint: saveAgain,
+    });
+  const order = entries.get(`${root}byteorder`);
+  if (order && new TextDecoder().decode(readRange(file, order.start, order.length)) !== 'little')
+    throw new UserError(`${file}: written on a big-endian machine, which is not supported`);
+  return unpickle(readRange(file, span.start, span.length), {
+    where: file,
+    find: torchGlobals(([storage, offset, size, stride]) => {
+      if (!isStorage(storage)) throw new UserError(`${file}: a tensor without a storage`);
+      return strided(storage, offset, size, stride);
+    }),
+    persistent: (id) => storageOf(file, root, entries, id),
+  });
+}
+
+function isStorage(value: unknown): value is Storage {
+  return typeof value === 'object' && value !== null && 'elements' in value;
+}
+
+/** The storage of an id `('storage', class, key, device, elements)`. */
+function storageOf(
+  file: string,
+  root: string,
+  entries: ReadonlyMap<string, Span>,
+  id: unknown,
+): Storage {
+  const [tag, type, key, , elements] = Array.isArray(id) ? (id as unknown[]) : [];
+  const dtype = storageType(type);
+  if (tag !== 'storage' || !dtype)
+    throw new UserError(`${file}: a storage of a kind that is not known`);
+  const span = entries.get(`${root}data/${String(key)}`);
+  const bytes = Number(elements) * dtypes[dtype].bytes;
+  if (!span || span.length !== bytes)
+    throw new UserError(
+      `${file}: storage ${String(key)} is ${bytes} bytes of ${dtype}, the archive holds ${span?.length ?? 'none'}`,
+      { hint: 'the checkpoint is damaged; download it again' },
+    );
+  return { file, dtype, start: span.start, elements: Number(elements) };
+}
+
+/** Where the entries of an archive lie; torch.save compresses nothing, so neither may these be. */
+async function stored(file: string): Promise<Map<string, Span>> {
+  const size = fileSize(file);
+  const entries = new Map<string, Span>();
+  let zip: yauzl.ZipFile | undefined;
+  try {
+    zip = await yauzl.openPromise(file, { autoClose: false });
+    for await (const entry of zip.eachEntry()) {
+      if (entry.compressionMethod !== 0 || entry.isEncrypted())
+        throw new UserError(`${file}: entry ${entry.fileName} is compressed or encrypted`, {
+          hint: 'take the checkpoint as torch.save wrote it',
+        });
+      const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+      if (fileDataStart + entry.uncompressedSize > size)
+        throw new UserError(`${file}: truncated within ${entry.fileName}`);
+      entries.set(entry.fileName, { start: fileDataStart, length: entry.uncompressedSize });
+    }
+    return entries;
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    throw new UserError(`${file}: damaged zip archive: ${(cause as Error).message}`, {
+      hint: 'download the checkpoint again; a download that was cut short looks like this',
+      cause,
+    });
+  } finally {
+    zip?.close();
+  }
+}

@@ -1,0 +1,184 @@
+/** Restores and scores all images of a benchmark in one way; what is there already is kept. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { UserError } from '../errors.ts';
+import { writeAtomic } from '../files/atomic.ts';
+import type { Scores } from '../metrics/catalogue.ts';
+import { compare, residual } from '../pipeline/evaluate.ts';
+import type { Perceptual } from '../pipeline/features.ts';
+import type { Model } from '../pipeline/model.ts';
+import { openRestorer, type Restorer } from '../pipeline/restore.ts';
+import { cellSchema, type Cell } from '../report/results.ts';
+import type { GroupKey } from '../report/summary.ts';
+import { NonFiniteError } from '../samplers/finite.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { cleanOf, type Source } from './bench-measurements.ts';
+import type { BenchValues } from './commands/bench.ts';
+import { writeResult } from './destination.ts';
+import type { Io } from './io.ts';
+import { openProgress, type Progress } from './progress.ts';
+import type { Settings } from './settings.ts';
+import type { ModelFacts } from './sidecar.ts';
+import { version } from './version.ts';
+
+export interface Job extends GroupKey {
+  readonly task: Source['task'];
+  readonly method: Settings['method']['name'];
+  readonly settings: Settings;
+  readonly sources: readonly Source[];
+  readonly model: Model;
+  readonly facts: ModelFacts;
+  readonly values: BenchValues;
+  readonly perceptual: Perceptual | undefined;
+}
+
+/** One restoration to make: an image and a sample of it. */
+interface Due {
+  readonly source: Source;
+  readonly sample: number;
+  readonly hash: string;
+  /** Path below the output folder, without extension. */
+  readonly stem: string;
+}
+
+/** The cells of a group. Images that diverge are reported and left out. */
+export async function restoreGroup(
+  job: Job,
+  { fail, io }: { fail: (what: string, error: UserError) => void; io: Io },
+): Promise<Cell[]> {
+  const { sources, steps, values, model, settings } = job;
+  const cells: Cell[] = [];
+  const all = sources.flatMap((source) =>
+    Array.from({ length: values.samples }, (_, sample) => dueOf(job, source, sample)),
+  );
+  // A terminal sees every step; elsewhere a line for each of many short runs would be too much.
+  const quiet = values.quiet || !io.stderr.isTTY;
+  const progress = openProgress(io, { images: all.length, steps, quiet, batch: 1 });
+  let restorer: Restorer | undefined;
+  try {
+    for (const [first, due] of all.entries()) {
+      const kept = await keptCell(due, values.output);
+      if (kept) {
+        cells.push(kept);
+        continue;
+      }
+      restorer ??= openRestorer({
+        model,
+        ...settings,
+        steps,
+        seed: values.seed,
+        session: { device: values.device },
+      });
+      progress.start({ first, size: 1 });
+      try {
+        cells.push(await restoreCell(job, due, { restorer, progress, io }));
+      } catch (error) {
+        if (!(error instanceof NonFiniteError)) throw error;
+        progress.stop();
+        fail(due.stem, error);
+      }
+    }
+  } finally {
+    progress.stop();
+    await restorer?.release();
+  }
+  return cells;
+}
+
+function dueOf(job: Job, source: Source, sample: number): Due {
+  const { task, method, steps, settings, values, facts, perceptual } = job;
+  const { measurement, input } = source;
+  const stem = `${task}/${method}-${steps}/${input.name}.sample${sample}`;
+  const made = {
+    dsg: version,
+    model: facts.sha256,
+    image: source.sha256,
+    name: input.name,
+    fit: values.fit,
+    operator: measurement.sha256,
+    sigma: measurement.sigma,
+    seed: values.seed,
+    settings,
+    steps,
+    sample,
+    perceptual: perceptual?.definition,
+  };
+  const hash = createHash('sha256').update(JSON.stringify(made)).digest('hex');
+  return { source, sample, hash, stem };
+}
+
+/** The cell of an earlier run, if it was made alike and is whole. */
+async function keptCell({ stem, hash }: Due, output: string): Promise<Cell | undefined> {
+  const [json, png] = [path.join(output, `${stem}.json`), path.join(output, `${stem}.png`)];
+  if (!existsSync(json) || !existsSync(png)) return undefined;
+  try {
+    const cell = cellSchema.parse(JSON.parse(await readFile(json, 'utf8')));
+    return cell.hash === hash ? cell : undefined;
+  } catch {
+    // Whatever it is, it will be replaced.
+    return undefined;
+  }
+}
+
+async function restoreCell(
+  job: Job,
+  due: Due,
+  { restorer, progress, io }: { restorer: Restorer; progress: Progress; io: Io },
+): Promise<Cell> {
+  const { task, method, steps, values, perceptual } = job;
+  const { source, sample, hash, stem } = due;
+  const example = await source.example();
+  const { measurement, operator, sigma } = example;
+  // The first sample is what `dsg restore` gives; further ones differ in name, hence in noise.
+  const name = sample === 0 ? source.input.name : `${source.input.name}#${sample}`;
+  const { image, loss, seconds, secondsPerStep } = await sampleOne(
+    restorer.restore([{ name, measurement, operator }], io.signal),
+    progress,
+  );
+  const scores: Scores = {
+    ...(await compare(image, cleanOf(example), { perceptual })),
+    ...(await residual(image, { operator, y: measurement, sigma })),
+    secondsPerStep,
+  };
+  const file = `${stem}.png`;
+  await writeResult(path.join(values.output, file), image, 'png');
+  const cell: Cell = {
+    image: source.input.name,
+    task,
+    method,
+    steps,
+    sample,
+    hash,
+    file,
+    seconds,
+    scores,
+    loss,
+  };
+  await writeAtomic(path.join(values.output, `${stem}.json`), `${JSON.stringify(cell)}\n`);
+  return cell;
+}
+
+/** Samples one image to the end. */
+async function sampleOne(
+  run: ReturnType<Restorer['restore']>,
+  progress: Progress,
+): Promise<{ image: Tensor; loss: [number, number][]; seconds: number; secondsPerStep: number }> {
+  const loss: [number, number][] = [];
+  const began = performance.now();
+  let [taken, first] = [0, began];
+  for (;;) {
+    const { value, done } = await run.next();
+    const now = performance.now();
+    if (done) {
+      const seconds = (now - began) / 1000;
+      const perStep = taken > 1 ? (now - first) / 1000 / (taken - 1) : seconds;
+      return { image: value[0] as Tensor, loss, seconds, secondsPerStep: perStep };
+    }
+    if (taken++ === 0) first = now;
+    const current = value.loss?.[0];
+    if (current !== undefined) loss.push([value.step.index, current]);
+    progress.step(taken, current);
+  }
+}

@@ -1,0 +1,209 @@
+/** Degrades, restores and scores in one go. */
+import path from 'node:path';
+import { UserError } from '../errors.ts';
+import { writeAtomic } from '../files/atomic.ts';
+import { readBytes } from '../files/read.ts';
+import { readImage } from '../image/read.ts';
+import { catalogue, type Metric } from '../metrics/catalogue.ts';
+import { fid } from '../metrics/fid.ts';
+import type { Extractor } from '../pipeline/features.ts';
+import { defaultModel, loadModel, type Model } from '../pipeline/model.ts';
+import { protocol, type Protocol } from '../pipeline/protocol.ts';
+import {
+  behindBaseline,
+  belowLimits,
+  refuseIncomparable,
+  subjectsOf,
+  type Shortfall,
+} from '../report/regression.ts';
+import { parseResults, serializeResults, type Cell, type Results } from '../report/results.ts';
+import { sameGroup, summarize, type GroupKey } from '../report/summary.ts';
+import { toCsv, toMarkdown, toText } from '../report/table.ts';
+import { cellTable, groupTable } from '../report/tables.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { restoreGroup, type Job } from './bench-group.ts';
+import { measureAll } from './bench-measurements.ts';
+import type { BenchValues } from './commands/bench.ts';
+import { definitionsOf, openNetworks } from './evaluation.ts';
+import { findInputs } from './inputs.ts';
+import type { Io } from './io.ts';
+import { printShortfalls } from './limits.ts';
+import { openReport, type Report } from './report.ts';
+import { writeReport } from './reporting.ts';
+import { settingsFor, showSettings, samplingOptions, type SamplingValues } from './settings.ts';
+import { modelFacts } from './sidecar.ts';
+import { versions } from './version.ts';
+
+const usualTolerance = { psnr: 0.1, ssim: 0.005 };
+
+/** @returns the exit code: 1 if something failed, 3 if quality fell short */
+export async function benchAll(
+  paths: readonly string[],
+  values: BenchValues,
+  io: Io,
+): Promise<number> {
+  const { output } = values;
+  const inputs = await findInputs(paths, output);
+  const before = values.baseline === undefined ? undefined : await readResults(values.baseline);
+  const plan = protocol(values.protocol);
+  const model = await loadModel(values.model ?? defaultModel);
+  const groups = groupsOf(values, plan, model);
+  const networks = await openNetworks(values);
+  const report = openReport(io, { ...values, json: false, inputs: inputs.length });
+  const facts = await modelFacts(model);
+  const cells: Cell[] = [];
+  const failures: Results['failures'] = [];
+  const fail = (what: string, error: UserError): void => {
+    failures.push({ what, error: error.message });
+    report.failure(what, error);
+  };
+  try {
+    const measured = await measureAll(inputs, { values, plan, model, fail, io });
+    for (const group of groups) {
+      const sources = measured.sources.filter((s) => s.task === group.task);
+      const job: Job = { ...group, sources, model, facts, values, perceptual: networks.perceptual };
+      report.note(`${group.task}: ${showSettings(group.settings)}, ${group.steps} steps`);
+      cells.push(...(await restoreGroup(job, { fail, io })));
+    }
+    const results: Results = {
+      schema: 1,
+      created: new Date().toISOString(),
+      command: commandLine(paths, values),
+      versions: versions(),
+      protocol: { name: plan.name, source: plan.source, notes: notesOf(plan, values) },
+      model: { ...facts, inferred: [...facts.inferred] },
+      seed: values.seed,
+      samples: values.samples,
+      scored: 'float32 results before rounding to 8 bits; FID on the files',
+      metrics: {},
+      images: measured.images,
+      measurements: measured.measurements,
+      groups: [],
+      cells,
+      failures,
+    };
+    for (const group of groups) {
+      const own = cells.filter((c) => sameGroup(c, group));
+      if (own.length === 0) continue;
+      const { extractor } = networks;
+      const ofSets = extractor ? await setScores(extractor, own, results, output) : {};
+      results.groups.push(summarize(group, own, showSettings(group.settings), ofSets));
+    }
+    const used = (Object.keys(catalogue) as Metric[]).filter((m) =>
+      results.groups.some((g) => m in g.statistics),
+    );
+    results.metrics = definitionsOf(used, networks) as Results['metrics'];
+    if (before) refuseIncomparable(results, before, values.baseline as string);
+    await writeAll(results, output);
+    await writeReport(
+      path.join(output, 'results.json'),
+      { output: path.join(output, 'report.html'), images: 12, quiet: true },
+      { ...io, stdout: { write: () => undefined } },
+    );
+    io.stdout.write(values.json ? serializeResults(results) : toText(groupTable(results)));
+    const shortfalls = judge(results, before, values);
+    printShortfalls(shortfalls, io);
+    return finish(report, shortfalls, output);
+  } finally {
+    await networks.release();
+  }
+}
+
+interface Group extends GroupKey {
+  readonly task: Job['task'];
+  readonly method: Job['method'];
+  readonly settings: Job['settings'];
+}
+
+/** Everything to restore: each task by each method and step count. */
+function groupsOf(values: BenchValues, plan: Protocol, model: Model): Group[] {
+  const { methods = plan.methods, steps = plan.steps } = values;
+  const unset = Object.fromEntries(
+    Object.entries(samplingOptions).map(([key, row]) => [
+      key,
+      'value' in row ? row.value : undefined,
+    ]),
+  ) as SamplingValues;
+  return values.tasks.flatMap((task) =>
+    methods.flatMap((method) =>
+      steps.map((n) => {
+        const sampling = { ...unset, method, steps: n, seed: values.seed };
+        return { task, method, steps: n, settings: settingsFor(task, sampling, model.card) };
+      }),
+    ),
+  );
+}
+
+/** FID of the files, so that a resumed run gives the same. */
+async function setScores(
+  extractor: Extractor,
+  cells: readonly Cell[],
+  { images }: Results,
+  output: string,
+): Promise<Record<string, number>> {
+  const vectors = async (files: readonly string[]): Promise<Tensor[]> => {
+    const found: Tensor[] = [];
+    for (const file of files)
+      found.push(await extractor.vector((await readImage(path.join(output, file))).image));
+    return found;
+  };
+  const clean = images.filter((i) => cells.some((c) => c.image === i.name));
+  const [a, b] = [cells.map((c) => c.file), clean.map((i) => i.file)];
+  return { fid: fid(await vectors(a), await vectors(b)) };
+}
+
+/** A results.json. @throws UserError if it cannot be read */
+export async function readResults(file: string): Promise<Results> {
+  return parseResults((await readBytes(file)).toString('utf8'), file);
+}
+
+async function writeAll(results: Results, output: string): Promise<void> {
+  const to = (name: string): string => path.join(output, name);
+  await writeAtomic(to('results.md'), toMarkdown(groupTable(results)));
+  await writeAtomic(to('results.csv'), toCsv(cellTable(results)));
+  await writeAtomic(to('results.json'), serializeResults(results));
+}
+
+function judge(results: Results, before: Results | undefined, values: BenchValues): Shortfall[] {
+  const { min = {}, max = {}, tolerance = usualTolerance } = values;
+  const now = subjectsOf(results);
+  const behind = before ? behindBaseline(now, subjectsOf(before), tolerance, results.metrics) : [];
+  return [...belowLimits(now, { min, max }), ...behind];
+}
+
+function finish(report: Report, shortfalls: readonly Shortfall[], output: string): number {
+  report.end();
+  report.next(`open ${path.join(output, 'report.html')}`);
+  if (report.exitCode() !== 0) return report.exitCode();
+  return shortfalls.length > 0 ? 3 : 0;
+}
+
+function notesOf({ notes }: Protocol, { noise }: BenchValues): string[] {
+  return noise === undefined ? [...notes] : [...notes, `noise ${noise} on [-1,1] by --noise`];
+}
+
+/** The command that makes these results again. */
+function commandLine(paths: readonly string[], values: BenchValues): string {
+  const { tasks, methods, steps, samples, seed, protocol: name, noise, fit, model } = values;
+  const given = Object.entries({
+    tasks: tasks.join(),
+    methods: methods?.join(),
+    steps: steps?.join(),
+    samples,
+    seed,
+    protocol: name,
+    noise,
+    fit,
+    lpips: values.lpips,
+    fid: values.fid,
+    model,
+    output: values.output,
+  }).filter(([, value]) => value !== undefined);
+  const words = [...paths, ...given.flatMap(([key, value]) => [`--${key}`, String(value)])];
+  return ['dsg', 'bench', ...words.map(quoted)].join(' ');
+}
+
+/** As a POSIX shell reads it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,71 @@
+/** Scores of results: against references, and against measurements. */
+import type { Scores } from '../metrics/catalogue.ts';
+import { luma, withoutBorder } from '../metrics/luma.ts';
+import { psnr } from '../metrics/psnr.ts';
+import { ssim } from '../metrics/ssim.ts';
+import type { Operator } from '../operators/operator.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { applyOperator } from './degrade.ts';
+import type { Perceptual } from './features.ts';
+
+/** Below this side SSIM's window does not fit. */
+const smallestSsim = 11;
+
+export interface CompareOptions {
+  /** Pixels left out at every edge, before anything is computed. */
+  readonly border?: number;
+  /** Score the Y channel as well. */
+  readonly luma?: boolean;
+  readonly perceptual?: Perceptual | undefined;
+}
+
+/**
+ * Scores of a result against its reference, both `[3,H,W]`.
+ * @throws UserError if their sizes differ or the border leaves nothing
+ */
+export async function compare(
+  result: Tensor,
+  reference: Tensor,
+  options: CompareOptions = {},
+): Promise<Scores> {
+  const { border = 0, perceptual } = options;
+  const [a, b] = [withoutBorder(result, border), withoutBorder(reference, border)];
+  const scores = { psnr: psnr(a, b) };
+  const large = Math.min(...a.shape.slice(1)) >= smallestSsim;
+  const [lumaA, lumaB] = options.luma ? [luma(a), luma(b)] : [];
+  return {
+    ...scores,
+    ...(large && { ssim: ssim(a, b) }),
+    ...(lumaA && lumaB && { psnrY: psnr(lumaA, lumaB) }),
+    ...(lumaA && lumaB && large && { ssimY: ssim(lumaA, lumaB) }),
+    ...(perceptual && { lpips: await perceptual.distance(a, b) }),
+  };
+}
+
+export interface Measurement {
+  readonly operator: Operator;
+  /** What the operator hides is zero: see `visible`. */
+  readonly y: Tensor;
+  /** Standard deviation of its noise on [-1,1], where it is known. */
+  readonly sigma?: number | undefined;
+}
+
+/** ‖y − A(x)‖₂ and, where there is noise, how it compares with the noise's. */
+export async function residual(
+  result: Tensor,
+  { operator, y, sigma }: Measurement,
+): Promise<Scores> {
+  const predicted = await applyOperator(operator, result);
+  let sum = 0;
+  for (let i = 0; i < y.data.length; i++) sum += (y.data[i]! - predicted.data[i]!) ** 2;
+  const norm = Math.sqrt(sum);
+  const noise = (sigma ?? 0) * Math.sqrt(measuredValues(operator, y));
+  return { residual: norm, ...(noise > 0 && { residualRatio: norm / noise }) };
+}
+
+/** How many values were measured: all, or those that the mask keeps. */
+function measuredValues(operator: Operator, y: Tensor): number {
+  const mask = operator.parameters['mask']?.data;
+  if (!mask) return y.data.length;
+  return mask.reduce((n, v) => n + v, 0) * (y.data.length / mask.length);
+}

@@ -1,0 +1,109 @@
+/** Whether quality fell: below limits, or behind an earlier run. */
+import { UserError } from '../errors.ts';
+import type { MetricDefinition, Results, Scores } from './results.ts';
+import { groupName } from './summary.ts';
+import type { Table } from './table.ts';
+
+/** What is judged: an image, or the means of a group. */
+export interface Subject {
+  readonly name: string;
+  readonly scores: Scores;
+}
+
+export interface Limits {
+  readonly min: Readonly<Record<string, number>>;
+  readonly max: Readonly<Record<string, number>>;
+}
+
+export interface Shortfall {
+  readonly name: string;
+  readonly metric: string;
+  /** Undefined where it was not measured, which no limit forgives. */
+  readonly value: number | undefined;
+  readonly needed: string;
+}
+
+/** What is below a minimum or above a maximum. */
+export function belowLimits(subjects: readonly Subject[], { min, max }: Limits): Shortfall[] {
+  return subjects.flatMap(({ name, scores }) => {
+    const value = (metric: string): number => scores[metric] ?? NaN;
+    const low = Object.entries(min).filter(([metric, least]) => !(value(metric) >= least));
+    const high = Object.entries(max).filter(([metric, most]) => !(value(metric) <= most));
+    return [
+      ...low.map(([metric, least]) => ({ metric, needed: `at least ${least}` })),
+      ...high.map(([metric, most]) => ({ metric, needed: `at most ${most}` })),
+    ].map(({ metric, needed }) => ({ name, metric, value: scores[metric], needed }));
+  });
+}
+
+/**
+ * What is worse than in an earlier run by more than a tolerance, or no longer there.
+ * @param tolerance by metric; others are not compared
+ */
+export function behindBaseline(
+  now: readonly Subject[],
+  before: readonly Subject[],
+  tolerance: Readonly<Record<string, number>>,
+  metrics: Readonly<Record<string, Pick<MetricDefinition, 'better'>>>,
+): Shortfall[] {
+  return before.flatMap(({ name, scores }) => {
+    const current = now.find((s) => s.name === name)?.scores ?? {};
+    return Object.entries(tolerance).flatMap(([metric, allowed]) => {
+      const [old, value] = [scores[metric], current[metric]];
+      if (old === undefined || old === value) return [];
+      const better = metrics[metric]?.better ?? 'higher';
+      if (badness(value ?? NaN, better) - badness(old, better) <= allowed) return [];
+      const needed = `${Number(old.toPrecision(6))} as before, tolerance ${allowed}`;
+      return [{ name, metric, value, needed }];
+    });
+  });
+}
+
+/** Grows as quality falls. */
+function badness(value: number, better: MetricDefinition['better']): number {
+  return { higher: -value, lower: value, one: Math.abs(value - 1) }[better];
+}
+
+/** The means of every group. */
+export function subjectsOf({ groups }: Pick<Results, 'groups'>): Subject[] {
+  return groups.map((g) => ({
+    name: groupName(g),
+    scores: Object.fromEntries(Object.entries(g.statistics).map(([m, s]) => [m, s.mean])),
+  }));
+}
+
+/**
+ * @param where names the earlier run's file
+ * @throws UserError unless both runs had the same images, operators, noise and seeds: a difference
+ * of quality would say nothing
+ */
+export function refuseIncomparable(now: Results, before: Results, where: string): void {
+  const refuse = (message: string): never => {
+    throw new UserError(`${where}: ${message}`, {
+      hint: 'compare runs of the same images with the same --tasks, --protocol, --noise and --seed',
+    });
+  };
+  const others = new Map(before.measurements.map((m) => [`${m.task} of ${m.image}`, m]));
+  for (const m of now.measurements) {
+    const key = `${m.task} of ${m.image}`;
+    const other = others.get(key) ?? refuse(`has no ${key}`);
+    if (other.sha256 !== m.sha256) refuse(`another operator or mask in ${key}`);
+    if (other.sigma !== m.sigma || other.seed !== m.seed)
+      refuse(`${key} has noise ${other.sigma} of seed ${other.seed}, not ${m.sigma} of ${m.seed}`);
+  }
+  for (const { name, sha256 } of now.images)
+    if (before.images.find((i) => i.name === name)?.sha256 !== sha256)
+      refuse(`made from another file of ${name}`);
+}
+
+export function shortfallTable(shortfalls: readonly Shortfall[]): Table {
+  return {
+    columns: [
+      { title: 'fell short' },
+      { title: 'metric' },
+      { title: 'value', digits: 4 },
+      { title: 'needed' },
+    ],
+    rows: shortfalls.map((s) => [s.name, s.metric, s.value, s.needed]),
+  };
+}

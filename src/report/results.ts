@@ -1,0 +1,156 @@
+/** results.json: what a benchmark measured, with all that is needed to read and to repeat it. */
+import { z } from 'zod';
+import { UserError } from '../errors.ts';
+
+/** JSON has no infinity: it is written as null, and the metric's definition says so. */
+const number = z
+  .number()
+  .nullable()
+  .transform((v) => v ?? Infinity);
+
+/** By metric; what could not be measured is absent. */
+const scores = z.record(z.string(), number);
+
+const definition = z.strictObject({
+  label: z.string(),
+  unit: z.string(),
+  /** Lowest and highest value, null for none. */
+  range: z.tuple([z.number().nullable(), z.number().nullable()]),
+  better: z.enum(['higher', 'lower', 'one']),
+  digits: z.int(),
+  definition: z.string(),
+});
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in hexadecimal');
+
+/** A file beside results.json, with `/` between folders. */
+const file = z.string().regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))/, 'expected a path inside the folder');
+
+/** A clean image. */
+const image = z.strictObject({
+  name: z.string(),
+  width: z.int(),
+  height: z.int(),
+  sha256: digest,
+  file,
+});
+
+/** What every method is given of an image. */
+const measurement = z.strictObject({
+  image: z.string(),
+  task: z.string(),
+  operator: z.record(z.string(), z.unknown()),
+  /** Of the operator with its mask or kernel. */
+  sha256: digest,
+  /** Standard deviation of its noise on images in [-1,1]. */
+  sigma: z.number().nonnegative(),
+  seed: z.int(),
+  file,
+  /** The measurement itself against the clean image, enlarged where it is smaller. */
+  scores,
+});
+
+/** One restoration. */
+export const cellSchema = z.strictObject({
+  image: z.string(),
+  task: z.string(),
+  method: z.string(),
+  steps: z.int().positive(),
+  /** From 0. */
+  sample: z.int().nonnegative(),
+  /** Of everything that it depends on. */
+  hash: digest,
+  file,
+  seconds: z.number(),
+  scores,
+  /** Index of the step, N−1 at the noisiest, and ‖y − A(x̂₀)‖₂ there; guided steps only. */
+  loss: z.array(z.tuple([z.int(), number])),
+});
+
+/** Means are over images, of the means over an image's samples. */
+const statistics = z.strictObject({
+  mean: number,
+  /** Standard deviation over images, n − 1. */
+  deviation: z.number().optional(),
+  /** Mean over images of the standard deviation over samples, n − 1. */
+  sampleDeviation: z.number().optional(),
+  /** Mean over images of the sample with the smallest residual. */
+  bestByResidual: number.optional(),
+  lowest: number.optional(),
+  highest: number.optional(),
+});
+
+/** All restorations of one task by one method and step count. */
+const group = z.strictObject({
+  task: z.string(),
+  method: z.string(),
+  steps: z.int().positive(),
+  /** The method's and sampler's own parameters, in words. */
+  settings: z.string(),
+  images: z.int(),
+  statistics: z.record(z.string(), statistics),
+});
+
+const resultsSchema = z.strictObject({
+  schema: z.literal(1),
+  created: z.iso.datetime(),
+  command: z.string(),
+  versions: z.record(z.string(), z.string()),
+  protocol: z.strictObject({
+    name: z.string(),
+    source: z.string(),
+    /** What was converted, and in what dsg differs. */
+    notes: z.array(z.string()),
+  }),
+  model: z.strictObject({
+    file: z.string(),
+    sha256: digest,
+    card: z.string().nullable(),
+    inferred: z.array(z.string()),
+  }),
+  seed: z.int(),
+  samples: z.int().positive(),
+  /** What the scores were computed on: tensors or files. */
+  scored: z.string(),
+  /** Every metric that occurs below. */
+  metrics: z.record(z.string(), definition),
+  images: z.array(image),
+  measurements: z.array(measurement),
+  groups: z.array(group),
+  cells: z.array(cellSchema),
+  failures: z.array(z.strictObject({ what: z.string(), error: z.string() })),
+});
+
+export type Results = z.infer<typeof resultsSchema>;
+export type MetricDefinition = z.infer<typeof definition>;
+export type Measurement = z.infer<typeof measurement>;
+export type Cell = z.infer<typeof cellSchema>;
+export type Group = z.infer<typeof group>;
+export type Statistics = z.infer<typeof statistics>;
+export type Scores = z.infer<typeof scores>;
+
+/**
+ * @param where names the file in messages
+ * @throws UserError for a text that is no results.json of this version
+ */
+export function parseResults(text: string, where: string): Results {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (cause) {
+    throw new UserError(`${where}: not JSON: ${(cause as Error).message}`, { cause });
+  }
+  const parsed = resultsSchema.safeParse(content);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues
+    .slice(0, 5)
+    .map((i) => `${i.path.join('.') || 'results'}: ${i.message}`);
+  throw new UserError(`${where}: ${issues.join('; ')}`, {
+    hint: 'results.json is written by `dsg bench`; if another version wrote it, run it again',
+  });
+}
+
+/** The text of results.json, from which `parseResults` makes the same results. */
+export function serializeResults(results: Results): string {
+  return `${JSON.stringify(results, undefined, 1)}\n`;
+}

@@ -1,0 +1,263 @@
+/** What importing writes, and what it says of checkpoints that it cannot. */
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { cardFile } from '../../src/card/card.ts';
+import { importAdm } from '../../src/checkpoint/adm/import.ts';
+import { importCheckpoint } from '../../src/checkpoint/import.ts';
+import { networkIn, readCheckpoint, type StateDict } from '../../src/checkpoint/state.ts';
+import { UserError } from '../../src/errors.ts';
+import type { Initializer } from '../../src/onnx/initializer.ts';
+import { modelInput } from '../../src/onnx/dims.ts';
+import { readModel } from '../../src/onnx/read.ts';
+import { loadModel } from '../../src/pipeline/model.ts';
+import { sizeOf } from '../../src/tensor/tensor.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
+
+const folder = temporaryFolder();
+const fixture = (...parts: string[]): string =>
+  path.join(fileURLToPath(new URL('../fixtures/checkpoint', import.meta.url)), ...parts);
+const output = path.join(folder, 'model.onnx');
+
+describe('what is written', () => {
+  test('a model with open batch, named after the checkpoint, and its card inside and beside', async () => {
+    const options = { size: 8, headChannels: 8 };
+    const source = fixture('adm-learned-variance', 'model.pt');
+    const { files, card } = await importCheckpoint(source, output, options);
+    expect(files).toEqual([output, path.join(folder, 'model.card.json')]);
+    const { proto } = await readModel(output);
+    const declared = [...(proto.graph?.input ?? []), ...(proto.graph?.output ?? [])];
+    expect(declared.map((v) => [v.name, modelInput(v, '').shape])).toEqual([
+      ['x', ['batch', 3, 8, 8]],
+      ['t', ['batch']],
+      ['output', ['batch', 6, 8, 8]],
+    ]);
+    const names = new Set(proto.graph?.initializer.map((t) => t.name));
+    const { state } = await readCheckpoint(source);
+    for (const name of state.keys()) expect(names).toContain(name);
+    const blocks = new Set(proto.graph?.node.map((n) => n.name.split('/')[1]));
+    expect(blocks).toContain('middle_block.1.qkv');
+    const [entry] = proto.metadataProps;
+    const { sha256, ...inside } = card;
+    expect(JSON.parse(entry?.value ?? '')).toEqual(inside);
+    expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(card.source).toMatch(/^model\.pt, SHA-256 [0-9a-f]{64}$/);
+    expect(cardFile.parse(JSON.parse(readFileSync(files[1] ?? '', 'utf8')))).toEqual(card);
+    const model = await loadModel(output);
+    expect(model.inferred).toEqual([]);
+    expect(model.card).toMatchObject({ prediction: 'epsilon', learnedVariance: true });
+  });
+
+  test('a fixed class leaves an ε-model that restoring takes', async () => {
+    const options = { size: 16, headChannels: 8, order: 'new' as const };
+    const source = fixture('adm-class-conditional', 'model.pt');
+    await importCheckpoint(source, output, { ...options, class: 6 });
+    expect((await loadModel(output)).card.inputs).toEqual({ x: 'x', timestep: 't' });
+    await importCheckpoint(source, output, options);
+    await expect(loadModel(output)).rejects.toThrow('y int64');
+    await expect(importCheckpoint(source, output, { ...options, class: 7 })).rejects.toThrow(
+      'class 7 of 7: expected 0 to 6',
+    );
+  });
+
+  test.each([
+    [
+      'diffusers-ddpm',
+      {},
+      {
+        prediction: 'epsilon',
+        clip: true,
+        schedule: { name: 'linear', timesteps: 1000, betaStart: 0.0001, betaEnd: 0.02 },
+      },
+    ],
+    [
+      'diffusers-resnet',
+      {},
+      { prediction: 'v', clip: false, schedule: { name: 'cosine', timesteps: 500 } },
+    ],
+    [
+      'diffusers-resnet',
+      { prediction: 'x0', schedule: 'linear' },
+      { prediction: 'x0', schedule: { name: 'linear', timesteps: 500 } },
+    ],
+    [
+      'diffusers-ddpm',
+      { timesteps: 100 },
+      { schedule: { name: 'linear', timesteps: 100, betaStart: 0.0001, betaEnd: 0.02 } },
+    ],
+  ] as const)('the card of %s with %o', async (name, options, expected) => {
+    const { card } = await importCheckpoint(fixture(name), output, options);
+    expect(card).toMatchObject(expected);
+  });
+});
+
+describe('guided-diffusion weights that are wrong', () => {
+  let whole: StateDict;
+  const options = { size: 8, headChannels: 8 };
+  const importing = (state: StateDict) => () => importAdm(state, options, 'model.pt');
+  beforeAll(async () => {
+    ({ state: whole } = await readCheckpoint(fixture('adm-learned-variance', 'model.pt')));
+  });
+
+  test('a tensor that is missing is named, whichever', () => {
+    for (const name of whole.keys()) {
+      const state = new Map(whole);
+      state.delete(name);
+      expect(importing(state)).toThrow(UserError);
+      expect(importing(state)).toThrow(name);
+    }
+  });
+
+  test('a tensor of another shape is named, whichever', () => {
+    for (const [name, t] of whole) {
+      const shape = t.shape.map((d, i) => (i === 0 ? 2 * d : d));
+      const twice: Initializer = { ...t, shape, bytes: () => new Uint8Array(2 * sizeOf(t.shape)) };
+      // Where it is the shape that says what is expected, something else is named.
+      expect(importing(new Map(whole).set(name, twice))).toThrow(UserError);
+    }
+    const name = 'middle_block.1.qkv.weight';
+    const short = { ...(whole.get(name) as Initializer), shape: [192, 32, 1] };
+    expect(importing(new Map(whole).set(name, short))).toThrow(
+      `${name} is float16 [192,32,1], expected [192,64,1]`,
+    );
+  });
+
+  test('a tensor that does not belong is named', () => {
+    const extra = whole.get('out.2.bias') as Initializer;
+    expect(importing(new Map(whole).set('alphas', extra))).toThrow('unexpected:\n    alphas [6]');
+  });
+
+  test.each([
+    ['NaN', 0x7e00],
+    ['infinite', 0xfc00],
+  ])('%s is found among the numbers, and the tensor named', (_, bits) => {
+    const name = 'input_blocks.1.0.in_layers.2.weight';
+    const t = whole.get(name) as Initializer;
+    const bytes = (): Uint8Array => {
+      const copy = t.bytes().slice();
+      new DataView(copy.buffer).setUint16(copy.length - 2, bits, true);
+      return copy;
+    };
+    expect(importing(new Map(whole).set(name, { ...t, bytes }))).toThrow(
+      `not finite:\n    ${name}`,
+    );
+  });
+
+  test('whole numbers are no weights', () => {
+    const t: Initializer = { dtype: 'int64', shape: [6], bytes: () => new Uint8Array(48) };
+    expect(importing(new Map(whole).set('out.2.bias', t))).toThrow('out.2.bias is int64 [6]');
+  });
+
+  test('prefixes of wrappers come off, and what lies beside the network stays out', () => {
+    const name = (n: string): string => `model.diffusion_model.${n}`;
+    const state = new Map([...whole].map(([n, t]) => [name(n), t]));
+    state.set('betas', whole.get('out.2.bias') as Initializer);
+    const anchors = ['input_blocks.0.0.weight', 'time_embed.0.weight'];
+    expect([...(networkIn(state, anchors)?.keys() ?? [])]).toEqual([...whole.keys()]);
+    expect(networkIn(whole, anchors)?.size).toBe(whole.size);
+    expect(networkIn(state, ['conv_in.weight'])).toBeUndefined();
+  });
+});
+
+describe('a diffusers folder that is wrong', () => {
+  const source = path.join(folder, 'ddpm');
+  const config = JSON.parse(
+    readFileSync(fixture('diffusers-ddpm', 'config.json'), 'utf8'),
+  ) as object;
+  const scheduler = { _class_name: 'DDPMScheduler' };
+  const fresh = (files: Readonly<Record<string, unknown>>): string => {
+    rmSync(source, { recursive: true, force: true });
+    cpSync(fixture('diffusers-ddpm'), source, { recursive: true });
+    for (const [name, content] of Object.entries(files)) {
+      const text = typeof content === 'string' ? content : JSON.stringify(content);
+      writeFileSync(path.join(source, name), text);
+    }
+    return source;
+  };
+
+  test.each<[string, object, string]>([
+    [
+      'other channels',
+      { block_out_channels: [8, 16] },
+      'conv_in.weight is float32 [4,3,3,3], expected [8,3,3,3]',
+    ],
+    ['more layers', { layers_per_block: 3 }, 'down_blocks.0.resnets.2.norm1.weight [4]'],
+    ['fewer layers', { layers_per_block: 1 }, 'unexpected'],
+    [
+      'other blocks',
+      { down_block_types: ['DownBlock2D', 'DownBlock2D'] },
+      'down_blocks.1.attentions.0',
+    ],
+    ['other inputs', { in_channels: 4 }, 'expected [4,4,3,3]'],
+    ['scale and shift', { resnet_time_scale_shift: 'scale_shift' }, 'time_emb_proj.weight'],
+    [
+      'blocks that are not known',
+      { up_block_types: ['SkipUpBlock2D', 'UpBlock2D'] },
+      'SkipUpBlock2D, supported',
+    ],
+    ['another class', { _class_name: 'UNet2DConditionModel' }, 'UNet2DConditionModel'],
+    ['another embedding', { time_embedding_type: 'fourier' }, 'fourier'],
+    [
+      'blocks and channels of other numbers',
+      { block_out_channels: [4, 8, 8] },
+      '2 up blocks and 3 numbers of channels',
+    ],
+    ['channels that cannot be grouped', { norm_num_groups: 3 }, '4 channels in 3 groups'],
+    ['no size', { sample_size: null }, 'no sample_size'],
+    ['numbers beyond reason', { layers_per_block: 1e9 }, 'layers_per_block'],
+    ['words for numbers', { block_out_channels: 'many' }, 'block_out_channels'],
+  ])('a config of %s', async (_, change, message) => {
+    fresh({ 'config.json': { ...config, ...change } });
+    await expect(importCheckpoint(source, output)).rejects.toThrow(UserError);
+    await expect(importCheckpoint(source, output)).rejects.toThrow(message);
+  });
+
+  test.each<[string, object, string]>([
+    ['of another process', { _class_name: 'ScoreSdeVeScheduler' }, 'another diffusion process'],
+    ['of unknown betas', { beta_schedule: 'sigmoid' }, 'beta_schedule sigmoid'],
+    ['of its own betas', { trained_betas: [0.1, 0.2] }, 'trained_betas'],
+    ['of another range', { clip_sample_range: 2 }, 'clip_sample_range 2'],
+    ['of an unknown prediction', { prediction_type: 'flow' }, 'prediction_type'],
+  ])('a scheduler %s', async (_, change, message) => {
+    fresh({ 'scheduler_config.json': { ...scheduler, ...change } });
+    await expect(importCheckpoint(source, output)).rejects.toThrow(message);
+  });
+
+  test('files that are missing or damaged', async () => {
+    fresh({ 'config.json': '{' });
+    await expect(importCheckpoint(source, output)).rejects.toThrow('config.json: not JSON');
+    rmSync(path.join(source, 'config.json'));
+    await expect(importCheckpoint(source, output)).rejects.toThrow('no config.json beside it');
+    rmSync(path.join(source, 'diffusion_pytorch_model.safetensors'));
+    await expect(importCheckpoint(source, output)).rejects.toThrow('no diffusion_pytorch_model');
+    await expect(importCheckpoint(path.join(folder, 'absent'), output)).rejects.toThrow(UserError);
+  });
+
+  test('a scheduler that is not there is stood in for, and said so', async () => {
+    fresh({});
+    rmSync(path.join(source, 'scheduler_config.json'));
+    const { card, notes } = await importCheckpoint(source, output);
+    expect(card.schedule?.name).toBe('linear');
+    expect(notes).toEqual([expect.stringContaining('no scheduler_config.json')]);
+  });
+});
+
+test('a checkpoint of another family is said to be one', async () => {
+  const name = path.join(folder, 'other.safetensors');
+  const header = '{"layer.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}';
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  writeFileSync(name, Buffer.concat([length, Buffer.from(header), Buffer.alloc(4)]));
+  await expect(importCheckpoint(name, output)).rejects.toThrow('of no family that is known');
+  await expect(importCheckpoint(name, path.join(folder, 'model.pt'))).rejects.toThrow('.onnx');
+});
+
+test('nothing is written when something is wrong', async () => {
+  const target = path.join(folder, 'nothing.onnx');
+  const source = fixture('adm-learned-variance', 'model.pt');
+  await expect(importCheckpoint(source, target, { size: 8, headChannels: 7 })).rejects.toThrow(
+    UserError,
+  );
+  expect(existsSync(target)).toBe(false);
+});

@@ -1,0 +1,66 @@
+/** Networks of a few nodes, as ONNX files: fast, and with an answer that is known. */
+import { writeFileSync } from 'node:fs';
+import { create } from '@bufbuild/protobuf';
+import { TensorShapeProto_DimensionSchema, type ValueInfoProto } from 'onnx-buf';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
+import type { Value } from '../../src/onnx/graph.ts';
+import { parseModel } from '../../src/onnx/read.ts';
+import { encodeGraph, encodeModel } from '../../src/onnx/write.ts';
+
+interface Shape {
+  readonly channels?: number;
+  readonly size?: number;
+  /** Leave batch, height and width open. */
+  readonly open?: boolean;
+}
+
+/** Writes eps = network(x, t / 1000), t being `[N,1,1,1]`; returns the path. */
+export function writeModel(
+  file: string,
+  network: (b: GraphBuilder, x: Value, t: Value) => Value,
+  { channels = 3, size = 16, open = true }: Shape = {},
+): string {
+  const b = new GraphBuilder();
+  const x = b.input('x', 'float32', [1, channels, size, size]);
+  const t = b.input('t', 'float32', [1]);
+  const level = b.op('Reshape', [b.scale(t, 1 / 1000), b.ints([-1, 1, 1, 1])]);
+  b.output(network(b, x, level), 'eps');
+  const { proto } = parseModel(encodeGraph(b.graph), { folder: '.', where: file });
+  const values = [...(proto.graph?.input ?? []), ...(proto.graph?.output ?? [])];
+  if (open) for (const value of values) leaveOpen(value);
+  writeFileSync(file, encodeModel(proto));
+  return file;
+}
+
+function leaveOpen({ type }: ValueInfoProto): void {
+  if (type?.value.case !== 'tensorType') return;
+  const dims = type.value.value.shape?.dim ?? [];
+  ['batch', undefined, 'height', 'width'].forEach((name, axis) => {
+    if (name === undefined || !dims[axis]) return;
+    const value = { case: 'dimParam', value: name } as const;
+    dims[axis] = create(TensorShapeProto_DimensionSchema, { value });
+  });
+}
+
+/** eps = t x / 1000: roughly what a prior of small images predicts. */
+export function writeShrinking(file: string, shape?: Shape): string {
+  return writeModel(file, (b, x, t) => b.mul(x, t), shape);
+}
+
+/** The same, and NaN below timestep 500. */
+export function writeFailing(file: string): string {
+  return writeModel(file, (b, x, t) => {
+    const root = b.op('Sqrt', [b.sub(t, b.scalar(0.5, t))]);
+    return b.mul(x, b.add(t, b.scale(root, 0)));
+  });
+}
+
+/** The same, and NaN at timestep 999 for images whose first value of noise is negative. */
+export function writeSelective(file: string): string {
+  return writeModel(file, (b, x, t) => {
+    const first = b.op('Slice', [x, b.ints([0, 0, 0]), b.ints([1, 1, 1]), b.ints([1, 2, 3])]);
+    const noisiest = b.op('Relu', [b.sub(t, b.scalar(0.998, t))]);
+    const root = b.op('Sqrt', [b.mul(first, noisiest)]);
+    return b.mul(x, b.add(t, b.scale(root, 0)));
+  });
+}
