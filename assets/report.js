@@ -31,12 +31,18 @@
       picks.right.replaceChildren(...options);
       const fits = (value) => value !== '' && Number(value) < shown.length;
       picks.left.value = fits(before[0]) ? before[0] : String(Math.min(1, shown.length - 1));
-      picks.right.value = fits(before[1]) ? before[1] : String(shown.length - 1);
+      picks.right.value = fits(before[1]) ? before[1] : String(preferred());
       const image = all.find((i) => i.name === picks.image.value);
       stage.style.aspectRatio = `${image.width} / ${image.height}`;
       stage.classList.toggle('small', Math.max(image.width, image.height) < 200);
       drawSides();
       drawGrid();
+    }
+
+    /** The first method's result of the most steps. */
+    function preferred() {
+      const last = shown.findLastIndex((p) => p.methodIndex === 0);
+      return last < 0 ? shown.length - 1 : last;
     }
 
     function drawSides() {

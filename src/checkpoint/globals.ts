@@ -31,6 +31,9 @@ const inert = [
   'numpy.core.multiarray._reconstruct',
   'numpy._core.multiarray._reconstruct',
   '_codecs.encode',
+  'argparse.Namespace',
+  'pathlib.PosixPath',
+  ...['__builtin__', 'builtins'].flatMap((m) => ['int', 'long', 'complex'].map((n) => `${m}.${n}`)),
 ];
 /** Classes that are only passed on. */
 const names = [

@@ -10,10 +10,12 @@ import { strided, type Storage } from './strided.ts';
 /** A table of contents beyond this is none. */
 const largestPickle = 64 << 20;
 
-/** A stored entry of the archive: where its bytes lie in the file. */
+/** An entry of the archive: where its bytes lie in the file. */
 interface Span {
   readonly start: number;
   readonly length: number;
+  /** Compressed or encrypted: its bytes are not its content. */
+  readonly coded: boolean;
 }
 
 /**
@@ -23,12 +25,17 @@ interface Span {
  * tensors and plain values
  */
 export async function readTorch(file: string): Promise<unknown> {
-  const entries = await stored(file);
+  const entries = await entriesOf(file);
   const pickle = [...entries.keys()].find((name) => /^[^/]+\/data\.pkl$/.test(name));
   const root = pickle?.slice(0, -'data.pkl'.length) ?? '';
   if (entries.has(`${root}constants.pkl`))
     throw new UserError(`${file}: a TorchScript program, not a checkpoint`, {
       hint: 'export it to ONNX, or save its weights: torch.save(module.state_dict(), "weights.pt")',
+    });
+  const coded = [...entries].find(([, span]) => span.coded)?.[0];
+  if (coded !== undefined)
+    throw new UserError(`${file}: entry ${coded} is compressed or encrypted`, {
+      hint: 'take the checkpoint as torch.save wrote it',
     });
   const span = pickle === undefined ? undefined : entries.get(pickle);
   if (!span)
@@ -75,22 +82,20 @@ function storageOf(
   return { file, dtype, start: span.start, elements: Number(elements) };
 }
 
-/** Where the entries of an archive lie; torch.save compresses nothing, so neither may these be. */
-async function stored(file: string): Promise<Map<string, Span>> {
+/** Where the entries of an archive lie. */
+async function entriesOf(file: string): Promise<Map<string, Span>> {
   const size = fileSize(file);
   const entries = new Map<string, Span>();
   let zip: yauzl.ZipFile | undefined;
   try {
     zip = await yauzl.openPromise(file, { autoClose: false });
     for await (const entry of zip.eachEntry()) {
-      if (entry.compressionMethod !== 0 || entry.isEncrypted())
-        throw new UserError(`${file}: entry ${entry.fileName} is compressed or encrypted`, {
-          hint: 'take the checkpoint as torch.save wrote it',
-        });
       const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
-      if (fileDataStart + entry.uncompressedSize > size)
+      const span = { start: fileDataStart, length: entry.compressedSize };
+      if (span.start + span.length > size)
         throw new UserError(`${file}: truncated within ${entry.fileName}`);
-      entries.set(entry.fileName, { start: fileDataStart, length: entry.uncompressedSize });
+      const coded = entry.compressionMethod !== 0 || entry.isEncrypted();
+      entries.set(entry.fileName, { ...span, coded });
     }
     return entries;
   } catch (cause) {

@@ -68,9 +68,10 @@ export const catalogue = {
     label: '‖y−A(x)‖',
     unit: '',
     range: [0, null],
-    better: 'one',
+    better: 'lower',
     digits: 3,
-    definition: 'Euclidean norm of measurement less A(result), images in [-1,1], not clipped',
+    definition:
+      'Euclidean norm of measurement less A(result), images in [-1,1], not clipped; for the true image, the norm of the noise',
   },
   residualRatio: {
     label: 'residual / noise',

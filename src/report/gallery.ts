@@ -56,7 +56,11 @@ export function gallery(
     html`<p class="hint">
       ${images.length} of ${results.images.length} images, evenly spread over the range of PSNR.
     </p>`;
-  return { html: html`${note}${controls}${slider}${grid}`, data: { images: data } };
+  return {
+    html: html`${note}${controls}
+      <div class="workbench">${slider}${grid}</div>`,
+    data: { images: data },
+  };
 }
 
 function taskPictures(results: Results, pictures: Pictures, image: string, task: string): object {
@@ -130,7 +134,8 @@ const slider = html`<noscript
 
 const colours = ramp.map((c) => `rgb(${c.join(' ')})`).join(', ');
 
-const grid = html`<div class="grid-head">
+const grid = html`<div>
+  <div class="grid-head">
     <h3 id="grid-title">By method and steps</h3>
     <label class="check"><input type="checkbox" id="show-errors" /> Show errors</label>
     <div class="ramp" id="ramp" hidden>
@@ -142,4 +147,5 @@ const grid = html`<div class="grid-head">
   <div class="scroll" tabindex="0" role="region" aria-labelledby="grid-title">
     <div class="grid" id="grid"></div>
   </div>
-  <p class="hint">Choose a picture to compare it with the left one above.</p>`;
+  <p class="hint">Choose a picture to compare it with the left one of the slider.</p>
+</div>`;

@@ -22,10 +22,7 @@ export function reproduction(results: Results): Html {
       html`${seed}${samples > 1 && html`, samples 1 to ${samples}`}; noise follows from seed, image
       name and sample`,
     ],
-    [
-      'Settings',
-      list([...new Set(results.groups.map((g) => `${g.task}, ${g.steps} steps: ${g.settings}`))]),
-    ],
+    ['Settings', list(settings(results))],
     ['Scored', html`${results.scored}`],
     [
       'Made',
@@ -85,6 +82,15 @@ function operators({ measurements }: Results): Html {
       </tbody>
     </table>
   </div>`;
+}
+
+/** Step counts of the same settings share a line. */
+function settings({ groups }: Results): string[] {
+  const lines = groups.map((g) => `${g.task}: ${g.settings}`);
+  return [...new Set(lines)].map((line) => {
+    const steps = groups.filter((_, i) => lines[i] === line).map((g) => g.steps);
+    return `${line}, ${steps.join(', ')} steps`;
+  });
 }
 
 /** `scale 4`, `mask kept 0.512`: what of an operator is a number. */
