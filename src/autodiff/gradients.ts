@@ -6,6 +6,9 @@ import { isFloat } from '../onnx/dtype.ts';
 import { valueOf, type Graph, type Value } from '../onnx/graph.ts';
 import { sameShape } from '../tensor/tensor.ts';
 import { obstacles, showObstacles } from './obstacles.ts';
+import { mergeAffine } from './affine.ts';
+import { composites } from './composites.ts';
+import { recompute } from './recompute.ts';
 import { RuleContext, type Forms } from './rule.ts';
 import { ruleFor } from './rules.ts';
 import { exposeStatistics } from './statistics.ts';
@@ -16,7 +19,11 @@ export interface GradientOptions {
   readonly stop?: ReadonlySet<string>;
 }
 
-export const defaultForms: Forms = { convolution: 'flipped', normalization: 'layer' };
+export const defaultForms: Forms = {
+  convolution: 'flipped',
+  normalization: 'layer',
+  recompute: true,
+};
 
 /**
  * Appends to a graph the gradient Σ ⟨cotangent, ∂output/∂wrt⟩.
@@ -39,11 +46,16 @@ export function gradients(
 ): Map<string, Value> {
   const { graph } = b;
   const findPath = (): Path => activeNodes(graph, [...cotangents.keys()], wrt, stop);
-  if (forms.normalization === 'layer') exposeStatistics(b, new Set(findPath().nodes));
+  if (forms.normalization === 'layer') {
+    exposeStatistics(b, new Set(findPath().nodes));
+    mergeAffine(b);
+  }
   const path = findPath();
   const blocked = obstacles(graph, path);
   if (blocked.length > 0) throw showObstacles(graph.name, blocked);
 
+  const joint = composites(graph);
+  const firstBackward = graph.nodes.length;
   const total = new Map<string, Value>();
   const contribute = (name: string, gradient: Value): void => {
     const value = valueOf(graph, name);
@@ -57,6 +69,11 @@ export function gradients(
     const incoming = node.output.map((name) => total.get(name));
     if (incoming.every((g) => g === undefined)) continue;
     b.scope = `${node.name || node.output[0]}/vjp`;
+    const group = joint.get(node);
+    if (group && path.values.has(group.input)) {
+      contribute(group.input, group.gradient(b, incoming[0] as Value));
+      continue;
+    }
     const rule = ruleFor(node.opType, graph.opset);
     const context = new RuleContext(b, node, incoming, forms);
     node.input.forEach((name, slot) => {
@@ -65,6 +82,7 @@ export function gradients(
     });
   }
   b.scope = outer;
+  if (forms.recompute) recompute(graph, firstBackward);
   return new Map(
     wrt.map((name) => {
       const gradient = total.get(name);

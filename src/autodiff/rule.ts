@@ -17,6 +17,8 @@ export interface Forms {
    * statistics that its gradient needs, or kept, and its statistics computed twice.
    */
   readonly normalization: 'layer' | 'instance';
+  /** Compute cheap forward values again in the backward pass instead of keeping them. */
+  readonly recompute: boolean;
 }
 
 /** A node on the path, as its rule sees it. */
