@@ -11,14 +11,15 @@ export {
   type Restorer,
   type SamplerChoice,
 } from './pipeline/restore.ts';
+export { restore, type RestoreEvent, type StreamOptions, type Timing } from './pipeline/stream.ts';
 export { applyOperator, degrade, visible } from './pipeline/degrade.ts';
 export { operators } from './operators/operators.ts';
 export { boxMask, randomMask } from './operators/inpainting.ts';
 export type { ImageShape, Operator } from './operators/operator.ts';
 export type { Card, CardFile } from './card/card.ts';
 export { preset } from './guidance/presets.ts';
-export { readImage } from './image/read.ts';
-export { writeImage } from './image/write.ts';
+export { decodeImage, readImage, type ReadImage } from './image/read.ts';
+export { encodeImage, writeImage, type ImageFormat } from './image/write.ts';
 export { psnr } from './metrics/psnr.ts';
 export { ssim } from './metrics/ssim.ts';
 export { noiseKey } from './tensor/noise.ts';

@@ -3,7 +3,7 @@ import type { NodeProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { isFloat } from '../onnx/dtype.ts';
-import { valueOf, type Graph, type Value } from '../onnx/graph.ts';
+import { reads, valueOf, type Graph, type Value } from '../onnx/graph.ts';
 import { sameShape } from '../tensor/tensor.ts';
 import { obstacles, showObstacles } from './obstacles.ts';
 import { mergeAffine } from './affine.ts';
@@ -120,14 +120,14 @@ export function activeNodes(
   };
   const reached = new Set(wrt);
   for (const node of graph.nodes)
-    if (node.input.some((name, slot) => reached.has(name) && carries(node, slot)))
+    if (reads(node).some((name, slot) => reached.has(name) && carries(node, slot)))
       for (const name of node.output) if (floating(name)) reached.add(name);
   const needed = new Set(outputs);
   const nodes: NodeProto[] = [];
   for (const node of graph.nodes.toReversed()) {
     if (!node.output.some((name) => reached.has(name) && needed.has(name))) continue;
     nodes.push(node);
-    node.input.forEach((name, slot) => {
+    reads(node).forEach((name, slot) => {
       if (reached.has(name) && carries(node, slot)) needed.add(name);
     });
   }

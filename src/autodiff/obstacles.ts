@@ -24,8 +24,12 @@ export function obstacles(graph: Graph, path: Path): Obstacle[] {
   });
 }
 
+const controlFlow = new Set(['If', 'Loop', 'Scan']);
+
 function reasonAgainst(graph: Graph, path: Path, node: NodeProto): string | undefined {
   const rule = node.domain === '' ? ruleFor(node.opType, graph.opset) : undefined;
+  if (controlFlow.has(node.opType))
+    return 'control flow: export the model with its branch or number of rounds fixed';
   if (!rule) return 'no gradient rule';
   const extra = node.output.findIndex((name, i) => i > 0 && path.values.has(name));
   if (extra > 0 && !rule.allOutputs) return `no gradient rule for its output ${extra}`;

@@ -12,10 +12,11 @@ import { valueOf, type Graph } from '../onnx/graph.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 
 /** Operators that cost about as much as reading their operands. */
-const cheap = new Set([
-  ...['Add', 'Cast', 'Div', 'Flatten', 'Identity', 'Mul', 'Neg', 'Relu', 'Reshape', 'Sigmoid'],
-  ...['Squeeze', 'Sub', 'Tanh', 'Unsqueeze'],
-]);
+const cheap = new Set(
+  'Add Cast Div Flatten Identity Mul Neg Relu Reshape Sigmoid Squeeze Sub Tanh Unsqueeze'.split(
+    ' ',
+  ),
+);
 /** Smaller values are not worth a second computation. */
 const smallest = 1 << 14;
 

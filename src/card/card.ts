@@ -1,7 +1,7 @@
 /** The model card: what a network's file does not say about how to sample with it. */
 import { z } from 'zod';
 
-/** Schema of the JSON beside a model, `NAME.card.json` for `NAME.onnx`. Every field is optional. */
+/** Schema of a card, which every source of one is checked against. Every field is optional. */
 export const cardFile = z
   .object({
     name: z.string(),
@@ -10,9 +10,11 @@ export const cardFile = z
     prediction: z.enum(['epsilon', 'v', 'x0']),
     /** The output has twice the channels; the second half interpolates the variance. */
     learnedVariance: z.boolean(),
-    /** x̂₀ is clipped to [-1,1], as pixel models are trained. */
+    /** x̂₀ is clipped to its range, as pixel models are trained. */
     clip: z.boolean(),
-    schedule: z.strictObject({
+    /** What the images that the network was trained on span. */
+    range: z.enum(['[-1,1]', '[0,1]']),
+    schedule: z.object({
       name: z.enum(['linear', 'scaled_linear', 'cosine']),
       timesteps: z.int().positive(),
       betaStart: z.number().positive().optional(),
@@ -20,9 +22,13 @@ export const cardFile = z
     }),
     /** The network wants its timestep on the scale 0..1000 whatever T is. */
     rescaleTimesteps: z.boolean(),
+    /** The network is given the timestep times this: 0.001 where it counts from 0 to 1. */
+    timestepScale: z.number().positive(),
     /** Names of the network's inputs and of the output to use. */
-    inputs: z.strictObject({ x: z.string(), timestep: z.string() }),
+    inputs: z.object({ x: z.string().optional(), timestep: z.string().optional() }),
     output: z.string(),
+    /** What the other inputs are fed, by name: one number throughout, or the values for an image. */
+    conditioning: z.record(z.string(), z.union([z.number(), z.array(z.number()).min(1)])),
     /** Height and width must be multiples of this, where the file leaves them open. */
     multiple: z.int().positive(),
     /** Which rows of configs/presets.json suit the network. */
@@ -37,18 +43,23 @@ export const cardFile = z
 
 export type CardFile = z.infer<typeof cardFile>;
 
+/** Key of the card among a model's metadata. */
+export const metadataKey = 'dsg.card';
+
 type Needed =
   | 'prediction'
   | 'learnedVariance'
   | 'clip'
+  | 'range'
   | 'schedule'
   | 'rescaleTimesteps'
-  | 'inputs'
+  | 'timestepScale'
   | 'output'
+  | 'conditioning'
   | 'multiple'
   | 'presets';
 
 /** A card with everything filled in that sampling needs. */
-export type Card = Omit<CardFile, Needed> & {
+export type Card = Omit<CardFile, Needed | 'inputs'> & {
   readonly [Field in Needed]-?: NonNullable<CardFile[Field]>;
-};
+} & { readonly inputs: { readonly x: string; readonly timestep: string } };

@@ -1,17 +1,21 @@
 /** Fills in what a model's card leaves out, from the names and shapes in its file. */
+import type { NodeProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
 import type { ModelInput } from '../onnx/dims.ts';
 import { isFloat } from '../onnx/dtype.ts';
 import { showShape } from '../tensor/tensor.ts';
 import type { Card, CardFile } from './card.ts';
+import { downsampling } from './multiple.ts';
 
 export interface Signature {
   readonly inputs: readonly ModelInput[];
   readonly outputs: readonly ModelInput[];
+  /** Of the main graph, where they are at hand: they tell how deep the network is. */
+  readonly nodes?: readonly NodeProto[];
   readonly where: string;
 }
 
-/** Network depth of unknown models: three halvings are the least that ε-models in use have. */
+/** Depth of networks that hide theirs: three halvings are the least that ε-models in use have. */
 const usualMultiple = 8;
 
 /**
@@ -31,11 +35,19 @@ export function completeCard(
   };
   const x = imageInput(given, model);
   const timestep = timestepInput(given, model, x);
+  const conditioning = given.conditioning ?? {};
   const others = model.inputs.filter((i) => i !== x && i !== timestep);
-  if (others.length > 0)
+  const unfed = others.filter((i) => !(i.name in conditioning));
+  if (unfed.length > 0)
     throw new UserError(
-      `${model.where}: the model has inputs that nothing feeds: ${others.map(show).join(', ')}`,
-      { hint: 'a model that takes an image [N,3,H,W] and a timestep is wanted' },
+      `${model.where}: the model has inputs that nothing feeds: ${unfed.map(show).join(', ')}`,
+      { hint: `set each in the card, or by flag: --card conditioning.${unfed[0]?.name}=0` },
+    );
+  const unknown = Object.keys(conditioning).filter((name) => !others.some((i) => i.name === name));
+  if (unknown.length > 0)
+    throw new UserError(
+      `${model.where}: the card conditions on ${unknown.map((name) => `'${name}'`).join(', ')}, which the model does not take`,
+      { hint: `its inputs are ${model.inputs.map(show).join(', ')}` },
     );
   const output = model.outputs.find((o) => o.name === (given.output ?? model.outputs[0]?.name));
   if (!output)
@@ -46,21 +58,34 @@ export function completeCard(
   const doubled = typeof channels === 'number' && output.shape[1] === 2 * channels;
   const card: Card = {
     ...given,
-    inputs: given.inputs ?? { x: x.name, timestep: timestep.name },
+    inputs: { x: x.name, timestep: timestep.name },
     output: output.name,
     learnedVariance:
       given.learnedVariance ??
       note('learnedVariance', doubled, `output is ${showShape(output.shape)}`),
     prediction: given.prediction ?? note('prediction', 'epsilon', 'the usual one'),
     clip: given.clip ?? true,
+    range: given.range ?? (given.prediction ? '[-1,1]' : note('range', '[-1,1]', 'the usual one')),
     schedule:
       given.schedule ??
       note('schedule', { name: 'linear', timesteps: 1000 }, 'the usual one for pixel models'),
     rescaleTimesteps: given.rescaleTimesteps ?? false,
-    multiple: given.multiple ?? usualMultiple,
+    timestepScale: given.timestepScale ?? 1,
+    conditioning,
+    multiple: given.multiple ?? inferMultiple(model, x.name, note),
     presets: given.presets ?? 'article',
   };
   return { card, inferred };
+}
+
+function inferMultiple(
+  { nodes }: Signature,
+  x: string,
+  note: (field: string, value: number, why: string) => number,
+): number {
+  const depth = nodes && downsampling(nodes, x);
+  if (depth === undefined) return note('multiple', usualMultiple, 'its depth cannot be told');
+  return note('multiple', depth, depth === 1 ? 'it keeps the size' : 'its down-sampling');
 }
 
 function imageInput(given: CardFile, model: Signature): ModelInput {

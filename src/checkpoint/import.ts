@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { cardFile, type CardFile } from '../card/card.ts';
+import { cardFile, metadataKey, type CardFile } from '../card/card.ts';
 import { cardPath } from '../card/read.ts';
 import { UserError } from '../errors.ts';
 import { writeAtomic } from '../files/atomic.ts';
@@ -34,9 +34,6 @@ export interface ImportResult {
   /** What was chosen or inferred, a line each. */
   readonly notes: readonly string[];
 }
-
-/** Key of the card in a model's metadata. */
-export const metadataKey = 'dsg.card';
 
 /** Models with more weights than this keep them in a file of their own, from which they are mapped. */
 const largestInline = 64 << 20;

@@ -44,6 +44,10 @@ export async function benchAll(
 ): Promise<number> {
   const { output } = values;
   const inputs = await findInputs(paths, output);
+  if (values.fid !== undefined && inputs.length < 2)
+    throw new UserError('--fid compares sets of images, and there is one image', {
+      hint: 'leave out --fid, or give more images',
+    });
   const before = values.baseline === undefined ? undefined : await readResults(values.baseline);
   const plan = protocol(values.protocol);
   const model = await loadModel(values.model ?? defaultModel);
@@ -59,6 +63,7 @@ export async function benchAll(
   };
   try {
     const measured = await measureAll(inputs, { values, plan, model, fail, io });
+    if (before) refuseIncomparable(measured, before, values.baseline as string);
     for (const group of groups) {
       const sources = measured.sources.filter((s) => s.task === group.task);
       const job: Job = { ...group, sources, model, facts, values, perceptual: networks.perceptual };
@@ -93,7 +98,6 @@ export async function benchAll(
       results.groups.some((g) => m in g.statistics),
     );
     results.metrics = definitionsOf(used, networks) as Results['metrics'];
-    if (before) refuseIncomparable(results, before, values.baseline as string);
     await writeAll(results, output);
     await writeReport(
       path.join(output, 'results.json'),

@@ -10,6 +10,7 @@ import { importModel } from './commands/import.ts';
 import { inspect } from './commands/inspect.ts';
 import { report } from './commands/report.ts';
 import { restore } from './commands/restore.ts';
+import { summary } from './commands/summary.ts';
 
 export const commands: readonly MakeCommand[] = [
   restore,
@@ -17,6 +18,7 @@ export const commands: readonly MakeCommand[] = [
   evaluate,
   bench,
   report,
+  summary,
   importModel,
   differentiate,
   inspect,

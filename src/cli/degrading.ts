@@ -1,6 +1,6 @@
 /** Makes measurements of clean images. */
 import { planOf, sigmaOf } from './degradation.ts';
-import { readAll } from './batches.ts';
+import { readAll } from './reading.ts';
 import type { DegradeValues } from './commands/degrade.ts';
 import { openDestination } from './destination.ts';
 import { simulate } from './examples.ts';
@@ -17,7 +17,7 @@ export async function degradeAll(
   io: Io,
 ): Promise<number> {
   const { seed, fit } = values;
-  const inputs = await findInputs(paths, values.output);
+  const inputs = await findInputs(paths, values.output, io.stdin);
   const options = { plan: await planOf(values), sigma: sigmaOf(values), seed, fit };
   const destination = await openDestination(values.output, inputs, values.format);
   const { format } = destination;

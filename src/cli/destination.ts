@@ -3,6 +3,7 @@ import { access, constants, mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { fileFailure } from '../files/failure.ts';
+import { removeLeftovers } from '../files/leftovers.ts';
 import { writeImage, type ImageFormat } from '../image/write.ts';
 import { writeNpy } from '../tensor/npy.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
@@ -15,6 +16,13 @@ export interface Destination {
   stem(name: string): string;
   /** The path of the result itself. */
   result(name: string): string;
+  /**
+   * Makes the folder that an image's result goes to, and clears it of what killed runs left.
+   * @throws UserError if it cannot be made, or the whole destination is missing
+   */
+  makeFolder(name: string): Promise<void>;
+  /** The error if the destination has vanished: made anew, it would lack the other results. */
+  missing(): Promise<UserError | undefined>;
 }
 
 /** What follows the last dot of an output that is a file, by format. */
@@ -65,7 +73,37 @@ export async function openDestination(
       throw new UserError(`${result(name)}: the result would replace an input`, {
         hint: 'choose another folder with -o',
       });
-  return { folder, format: chosen, stem, result };
+  return { folder, format: chosen, stem, result, ...keeperOf(folder, result) };
+}
+
+function keeperOf(
+  root: string,
+  result: (name: string) => string,
+): Pick<Destination, 'makeFolder' | 'missing'> {
+  const made = new Set<string>();
+  const missing = async (): Promise<UserError | undefined> => {
+    const found = await stat(root).catch(() => undefined);
+    if (found?.isDirectory()) return undefined;
+    return new UserError(`${root}: the folder for the results is no longer there`, {
+      hint: 'bring it back, or start anew; with --resume, what it holds is not made again',
+    });
+  };
+  return {
+    missing,
+    async makeFolder(name) {
+      const gone = await missing();
+      if (gone) throw gone;
+      const folder = path.dirname(result(name));
+      if (made.has(folder)) return;
+      try {
+        await mkdir(folder, { recursive: true });
+      } catch (error) {
+        throw fileFailure('write', folder, error);
+      }
+      await removeLeftovers(folder);
+      made.add(folder);
+    },
+  };
 }
 
 /** Makes a folder, and makes sure that files can be written to it. */

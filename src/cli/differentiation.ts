@@ -1,6 +1,6 @@
 /** Writes the vector-Jacobian product of a model. */
 import path from 'node:path';
-import { differentiate } from '../autodiff/differentiate.ts';
+import { differentiate, type DifferentiateOptions } from '../autodiff/differentiate.ts';
 import { UserError } from '../errors.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
@@ -18,7 +18,7 @@ import { refuseUnknown } from './sizes.ts';
 /** @returns the exit code */
 export async function differentiateModel(
   file: string,
-  { destination, output, wrt, dim = {}, quiet }: DifferentiateValues,
+  { destination, output, wrt, dim = {}, stop = [], quiet }: DifferentiateValues,
   io: Io,
 ): Promise<number> {
   if (path.resolve(file) === path.resolve(destination))
@@ -29,7 +29,12 @@ export async function differentiateModel(
   refuseUnknown(modelInputs(model), dim, file);
   const graph = await resolveGraph(model, { dims: dim });
   const names = { ...(output !== undefined && { output }), ...(wrt !== undefined && { wrt }) };
-  const derived = derive(graph, names, file);
+  const unknown = stop.find((name) => !graph.values.has(name));
+  if (unknown !== undefined)
+    throw new UserError(`${file}: no value '${unknown}' to stop the gradient at`, {
+      hint: 'names are those of node outputs, at the sizes given; folded constants have none',
+    });
+  const derived = derive(graph, { ...names, stop: new Set(stop) }, file);
   await writeGraph(derived, destination).catch((error: unknown) => {
     throw fileFailure('write', destination, error);
   });
@@ -44,9 +49,9 @@ export async function differentiateModel(
 }
 
 /** Failures are told by the file's name, which a graph does not know. */
-function derive(graph: Graph, names: { output?: string; wrt?: string }, file: string): Graph {
+function derive(graph: Graph, options: DifferentiateOptions, file: string): Graph {
   try {
-    return differentiate(graph, names);
+    return differentiate(graph, options);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const hint = error.hint === undefined ? {} : { hint: error.hint };

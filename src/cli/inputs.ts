@@ -1,6 +1,7 @@
 /** Which images a command is to work on, and what they are called. */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { glob, isDynamicPattern } from 'tinyglobby';
 import { UserError } from '../errors.ts';
 import { fileFailure } from '../files/failure.ts';
 
@@ -25,28 +26,83 @@ export function stemOf(file: string): string {
 }
 
 /**
- * Files as they are, folders searched to any depth in the order of names; what lies under
- * `except`, a folder of results, is passed over. A missing file is left to whoever reads it.
- * @throws UserError for a folder without images, or two images of one name
+ * Files as they are, folders searched to any depth in the order of names, and what patterns match;
+ * what lies under `except`, a folder of results, is passed over. `-` stands for the lines of
+ * `stdin`. A missing file is left to whoever reads it.
+ * @throws UserError for a folder or pattern without images, or two images of one name
  */
-export async function findInputs(paths: readonly string[], except?: string): Promise<Input[]> {
+export async function findInputs(
+  paths: readonly string[],
+  except?: string,
+  stdin?: AsyncIterable<string | Uint8Array>,
+): Promise<Input[]> {
   const inputs: Input[] = [];
+  const results = except && path.resolve(except);
   for (const given of paths) {
-    const found = await stat(given).catch(() => undefined);
-    if (!found?.isDirectory()) {
-      inputs.push({ file: given, name: stemOf(path.basename(given)) });
-      continue;
-    }
-    const images = await search(given, except && path.resolve(except));
-    if (images.length === 0)
-      throw new UserError(`${given}: no images in this folder`, {
-        hint: 'images are PNG, JPEG, WebP, TIFF, AVIF, GIF, SVG or .npy files',
-      });
-    for (const file of images) {
-      const relative = path.relative(given, file);
-      inputs.push({ file, name: stemOf(relative).split(path.sep).join('/') });
-    }
+    if (given === '-' && stdin)
+      for (const line of await listed(stdin)) inputs.push(...(await findIn(line, results, false)));
+    else inputs.push(...(await findIn(given, results, true)));
   }
+  refuseSameNames(inputs);
+  return inputs;
+}
+
+/** Lines, or what is between NUL characters if there are any, as `find -print0` writes them. */
+async function listed(stdin: AsyncIterable<string | Uint8Array>): Promise<string[]> {
+  const parts: Uint8Array[] = [];
+  for await (const part of stdin) parts.push(Buffer.from(part));
+  const text = Buffer.concat(parts).toString('utf8');
+  const lines = text.split(text.includes('\0') ? '\0' : /\r?\n/).filter((line) => line !== '');
+  if (lines.length === 0)
+    throw new UserError('-: no names on the standard input', { hint: 'one file or folder a line' });
+  return lines;
+}
+
+async function findIn(
+  given: string,
+  except: string | undefined,
+  patterns: boolean,
+): Promise<Input[]> {
+  const found = await stat(given).catch(() => undefined);
+  const isPattern = !found && patterns && isDynamicPattern(given);
+  if (!found?.isDirectory() && !isPattern)
+    return [{ file: given, name: stemOf(path.basename(given)) }];
+  const base = isPattern ? fixedPart(given) : given;
+  const images = isPattern ? await matching(given, except) : await search(given, except);
+  if (images.length === 0)
+    throw new UserError(`${given}: no images ${isPattern ? 'match' : 'in this folder'}`, {
+      hint: 'images are PNG, JPEG, WebP, TIFF, AVIF, GIF, SVG or .npy files',
+    });
+  return images.map((file) => {
+    const relative = path.relative(base, file);
+    return { file, name: stemOf(relative).split(path.sep).join('/') };
+  });
+}
+
+/** The folders before the first part that is a pattern. */
+function fixedPart(pattern: string): string {
+  const parts = pattern.split('/');
+  const fixed = parts
+    .slice(
+      0,
+      parts.findIndex((part) => isDynamicPattern(part)),
+    )
+    .join('/');
+  return fixed || (pattern.startsWith('/') ? '/' : '.');
+}
+
+async function matching(pattern: string, except: string | undefined): Promise<string[]> {
+  const files = await glob(pattern, { expandDirectories: true });
+  const below = (file: string): boolean =>
+    except !== undefined && path.resolve(file).startsWith(except + path.sep);
+  return files.filter((file) => isImage(path.basename(file)) && !below(file)).sort();
+}
+
+function isImage(name: string): boolean {
+  return readable.test(name) && !companion.test(name);
+}
+
+function refuseSameNames(inputs: readonly Input[]): void {
   const byName = new Map<string, Input>();
   for (const input of inputs) {
     const name = input.name.normalize('NFC');
@@ -58,7 +114,6 @@ export async function findInputs(paths: readonly string[], except?: string): Pro
       );
     byName.set(name, input);
   }
-  return inputs;
 }
 
 async function search(folder: string, except: string | undefined): Promise<string[]> {
@@ -74,8 +129,7 @@ async function search(folder: string, except: string | undefined): Promise<strin
     if (kind?.isDirectory()) {
       if (entry.name.endsWith('.trace') || path.resolve(file) === except) continue;
       files.push(...(await search(file, except)));
-    } else if (kind?.isFile() && readable.test(entry.name) && !companion.test(entry.name))
-      files.push(file);
+    } else if (kind?.isFile() && isImage(entry.name)) files.push(file);
   }
   return files;
 }

@@ -1,22 +1,29 @@
 /** What there is to know of a model before it is used. */
-import { activeNodes } from '../autodiff/gradients.ts';
+import { activeNodes, type Path } from '../autodiff/gradients.ts';
 import { obstacles, type Obstacle } from '../autodiff/obstacles.ts';
 import type { Card } from '../card/card.ts';
-import { completeCard } from '../card/complete.ts';
+import { overrideCard, type CardOverrides } from '../card/override.ts';
 import { readCard } from '../card/read.ts';
+import { suspicions } from '../card/suspicions.ts';
 import { UserError } from '../errors.ts';
 import { modelInput, type ModelInput } from '../onnx/dims.ts';
 import { isFloat } from '../onnx/dtype.ts';
+import type { Graph } from '../onnx/graph.ts';
 import { byteLength, initializerOf } from '../onnx/initializer.ts';
 import { opsetOf, readModel, type OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
+import { checkModel, type Check } from '../pipeline/check.ts';
+import { estimateStep, type Estimate } from '../pipeline/estimate.ts';
+import { graphFor, loadModel, type Model } from '../pipeline/model.ts';
 import { resolveGraph } from '../session/resolve.ts';
-import { showShape, sizeOf } from '../tensor/tensor.ts';
+import { sizeOf } from '../tensor/tensor.ts';
 import type { InspectValues } from './commands/inspect.ts';
-import { painter, type Io } from './io.ts';
+import { page } from './inspection-page.ts';
+import type { Io } from './io.ts';
+import { cardOverrides } from './model-card.ts';
 import { assumedSizes, refuseUnknown } from './sizes.ts';
 
-interface Inspection {
+export interface Inspection {
   readonly file: string;
   readonly producer: string;
   readonly ir: number;
@@ -25,16 +32,26 @@ interface Inspection {
   readonly outputs: readonly ModelInput[];
   readonly parameters: { readonly count: number; readonly bytes: number };
   /** How many nodes of each operator, the most frequent first. */
-  readonly operators: Readonly<Record<string, number>>;
+  readonly operators: Counts;
   readonly epsilonModel: EpsilonModel;
   readonly gradient: Gradient;
+  /** Of a guided step, at the sizes of the gradient. */
+  readonly estimate?: Estimate;
+  readonly check?: Check;
 }
 
-type EpsilonModel =
-  | { readonly usable: true; readonly card: Card; readonly inferred: readonly string[] }
+export type Counts = Readonly<Record<string, number>>;
+
+export type EpsilonModel =
+  | {
+      readonly usable: true;
+      readonly card: Card;
+      readonly inferred: readonly string[];
+      readonly warnings: readonly string[];
+    }
   | { readonly usable: false; readonly reason: string };
 
-interface Gradient {
+export interface Gradient {
   readonly dims: Readonly<Record<string, number>>;
   /** Those of `dims` that were not given. */
   readonly assumed: readonly string[];
@@ -43,36 +60,36 @@ interface Gradient {
   readonly wrt?: string;
   /** Nodes between the two. */
   readonly nodes?: number;
+  /** Of these nodes, how many of each operator. */
+  readonly operators?: Counts;
+  /** Nodes of the longest chain among them. */
+  readonly depth?: number;
   readonly obstacles?: readonly Obstacle[];
   /** Why it cannot even be tried. */
   readonly reason?: string;
 }
 
-/** @returns the exit code */
-export async function inspectModel(
-  file: string,
-  { dim = {}, json }: InspectValues,
-  io: Io,
-): Promise<number> {
-  const found = await inspection(file, dim);
-  io.stdout.write(json ? `${JSON.stringify(found, undefined, 2)}\n` : page(found, io));
-  return 0;
+/** @returns the exit code: 3 if `--check` finds that the network does not denoise as its card says */
+export async function inspectModel(file: string, values: InspectValues, io: Io): Promise<number> {
+  const found = await inspection(file, values);
+  io.stdout.write(values.json ? `${JSON.stringify(found, undefined, 2)}\n` : page(found, io));
+  return found.check && found.check.verdict !== 'right' ? 3 : 0;
 }
 
-async function inspection(file: string, dims: Record<string, number>): Promise<Inspection> {
-  const model = await readModel(file);
-  const { proto, folder } = model;
+async function inspection(file: string, values: InspectValues): Promise<Inspection> {
+  const { dim: dims = {} } = values;
+  const { overrides, warnings } = await cardOverrides(values);
+  const onnx = await readModel(file);
+  const { proto, folder } = onnx;
   const constants = (proto.graph?.initializer ?? []).map((t) => initializerOf(t, folder));
-  const counts = new Map<string, number>();
-  const bodies = [...(proto.graph?.node ?? []), ...proto.functions.flatMap((f) => f.node)];
-  for (const { opType, domain } of bodies) {
-    const name = domain ? `${domain}.${opType}` : opType;
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-  }
-  const inputs = modelInputs(model);
+  const inputs = modelInputs(onnx);
   refuseUnknown(inputs, dims, file);
   const outputs = (proto.graph?.output ?? []).map((o) => modelInput(o, file));
-  const epsilonModel = await asEpsilonModel(file, inputs, outputs);
+  const model = await loaded(file, overrides);
+  if (values.check && 'reason' in model)
+    throw new UserError(`--check is for ε-models: ${model.reason}`);
+  const { gradient, graph } = await gradientOf(onnx, { inputs, outputs, dims, model });
+  const usable = 'reason' in model ? undefined : model;
   return {
     file,
     producer: [proto.producerName, proto.producerVersion].filter(Boolean).join(' '),
@@ -84,124 +101,101 @@ async function inspection(file: string, dims: Record<string, number>): Promise<I
       count: constants.reduce((n, t) => n + (isFloat(t.dtype) ? sizeOf(t.shape) : 0), 0),
       bytes: constants.reduce((n, t) => n + byteLength(t), 0),
     },
-    operators: Object.fromEntries(
-      [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)),
-    ),
-    epsilonModel,
-    gradient: await gradientOf(model, { inputs, outputs, dims, epsilonModel }),
+    operators: countOperators([
+      ...(proto.graph?.node ?? []),
+      ...proto.functions.flatMap((f) => f.node),
+    ]),
+    epsilonModel: await described(onnx, model, overrides, warnings),
+    gradient,
+    ...(usable && graph && gradient.possible && { estimate: await estimateStep(graph, usable) }),
+    ...(usable &&
+      graph &&
+      values.check && { check: await checkModel(usable, canvasOf(graph, usable)) }),
   };
 }
 
-async function asEpsilonModel(
-  file: string,
-  inputs: readonly ModelInput[],
-  outputs: readonly ModelInput[],
-): Promise<EpsilonModel> {
+type Loaded = Model | { readonly reason: string };
+
+async function loaded(file: string, overrides: CardOverrides): Promise<Loaded> {
   try {
-    const { card } = await readCard(file);
-    return { usable: true, ...completeCard(card, { inputs, outputs, where: file }) };
+    return await loadModel(file, overrides);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { usable: false, reason: error.message };
+    return { reason: error.hint === undefined ? error.message : `${error.message}; ${error.hint}` };
   }
 }
 
+async function described(
+  onnx: OnnxModel,
+  model: Loaded,
+  overrides: CardOverrides,
+  warnings: readonly string[],
+): Promise<EpsilonModel> {
+  if ('reason' in model) return { usable: false, reason: model.reason };
+  const { card, inferred, channels, file } = model;
+  const given = overrideCard((await readCard(file, onnx)).card, overrides);
+  const found = suspicions(onnx, card, given, channels);
+  return { usable: true, card, inferred, warnings: [...warnings, ...model.warnings, ...found] };
+}
+
+function canvasOf(graph: Graph, { card }: Model): { height: number; width: number } {
+  const [, , height = 0, width = 0] = graph.values.get(card.inputs.x)?.shape ?? [];
+  return { height, width };
+}
+
+function countOperators(nodes: readonly { opType: string; domain: string }[]): Counts {
+  const counts = new Map<string, number>();
+  for (const { opType, domain } of nodes) {
+    const name = domain ? `${domain}.${opType}` : opType;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)));
+}
+
 async function gradientOf(
-  model: OnnxModel,
+  onnx: OnnxModel,
   given: {
     readonly inputs: readonly ModelInput[];
     readonly outputs: readonly ModelInput[];
     readonly dims: Readonly<Record<string, number>>;
-    readonly epsilonModel: EpsilonModel;
+    readonly model: Loaded;
   },
-): Promise<Gradient> {
+): Promise<{ gradient: Gradient; graph?: Graph }> {
   const assumed = assumedSizes(given.inputs, given.dims);
   const sizes = { dims: { ...assumed, ...given.dims }, assumed: Object.keys(assumed) };
-  const known = given.epsilonModel.usable ? given.epsilonModel.card : undefined;
-  const output = known?.output ?? given.outputs[0]?.name;
-  const wrt = known?.inputs.x ?? given.inputs.find((i) => isFloat(i.dtype))?.name;
+  const model = 'reason' in given.model ? undefined : given.model;
+  const output = model?.card.output ?? given.outputs[0]?.name;
+  const wrt = model?.card.inputs.x ?? given.inputs.find((i) => isFloat(i.dtype))?.name;
   if (output === undefined || wrt === undefined)
-    return { ...sizes, possible: false, reason: 'it has no float input or no output' };
+    return {
+      gradient: { ...sizes, possible: false, reason: 'it has no float input or no output' },
+    };
   try {
-    const graph = await resolveGraph(model, { dims: sizes.dims });
+    const resolved = await resolveGraph(onnx, { dims: sizes.dims });
+    const graph = model ? await graphFor(model, 1, canvasOf(resolved, model)) : resolved;
     const path = activeNodes(graph, [output], [wrt]);
     const found = obstacles(graph, path);
     const possible = path.nodes.length > 0 && found.length === 0;
-    return { ...sizes, possible, output, wrt, nodes: path.nodes.length, obstacles: found };
+    const facts = {
+      nodes: path.nodes.length,
+      operators: countOperators(path.nodes),
+      depth: depth(path),
+    };
+    return { gradient: { ...sizes, possible, output, wrt, ...facts, obstacles: found }, graph };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { ...sizes, possible: false, output, wrt, reason: error.message };
+    return { gradient: { ...sizes, possible: false, output, wrt, reason: error.message } };
   }
 }
 
-function page(found: Inspection, io: Io): string {
-  const paint = painter(io.stdout, io.env);
-  const section = (title: string, lines: readonly string[]): string =>
-    [paint('bold', title), ...lines.map((line) => `  ${line}`), ''].join('\n');
-  const { parameters, operators } = found;
-  const values = (list: readonly ModelInput[]): string[] =>
-    list.map((v) => `${v.name}  ${v.dtype}  ${showShape(v.shape.map((d) => d || '?'))}`);
-  const nodes = Object.values(operators).reduce((n, count) => n + count, 0);
-  return [
-    section(found.file, [
-      `opset ${found.opset ?? 'none'}, IR ${found.ir}${found.producer ? `, from ${found.producer}` : ''}`,
-      `${scaled(parameters.count, '')} parameters, ${scaled(parameters.bytes, 'B')}`,
-    ]),
-    section('inputs', values(found.inputs)),
-    section('outputs', values(found.outputs)),
-    section(`operators (${nodes} nodes)`, columns(operators)),
-    section('as an ε-model', showEpsilonModel(found.epsilonModel)),
-    section('gradient', showGradient(found.gradient)),
-  ].join('');
-}
-
-function showEpsilonModel(model: EpsilonModel): string[] {
-  if (!model.usable) return [`no: ${model.reason}`];
-  const { card, inferred } = model;
-  const { name = 'no name', prediction, schedule, multiple } = card;
-  return [
-    `${name}: predicts ${prediction}, ${schedule.name} schedule of ${schedule.timesteps} steps, ` +
-      `sides of multiples of ${multiple}`,
-    ...inferred.map((line) => `inferred ${line}`),
-  ];
-}
-
-function showGradient({ dims, assumed, output, wrt, nodes, ...found }: Gradient): string[] {
-  const sizes = Object.entries(dims).map(([name, size]) => `${name}=${size}`);
-  const where = [
-    ...(sizes.length > 0 ? [`at ${sizes.join(' ')}`] : []),
-    ...(assumed.length > 0 ? [`(${assumed.join(', ')} assumed; set with --dim)`] : []),
-  ].join(' ');
-  const head = [`of ${output} with respect to ${wrt}${where ? `, ${where}` : ''}`];
-  if (found.reason !== undefined) return [...head, `cannot be told: ${found.reason}`];
-  if (found.possible) return [...head, `yes: every node on the path has a rule (${nodes})`];
-  if (nodes === 0) return [...head, `no: ${output} does not depend on ${wrt}`];
-  return [
-    ...head,
-    `no: ${found.obstacles?.length} of ${nodes} nodes on the path stand in the way`,
-    ...(found.obstacles ?? []).map(
-      (o) => `  ${o.operator}  opset ${o.opset}  node ${o.node}  ${o.shapes}  (${o.reason})`,
-    ),
-  ];
-}
-
-/** As in `7.8 M` or `15.6 MB`. */
-function scaled(n: number, unit: string): string {
-  const [factor, prefix] = (
-    [
-      [1e9, 'G'],
-      [1e6, 'M'],
-      [1e3, 'k'],
-    ] as const
-  ).find(([f]) => n >= f) ?? [1, ''];
-  const digits = factor === 1 ? String(n) : (n / factor).toFixed(1);
-  return `${digits} ${prefix}${unit}`.trimEnd();
-}
-
-/** `Conv 58, Mul 40`, a few a line. */
-function columns(counts: Readonly<Record<string, number>>): string[] {
-  const items = Object.entries(counts).map(([name, n]) => `${name} ${n}`);
-  return Array.from({ length: Math.ceil(items.length / 8) }, (_, i) =>
-    items.slice(8 * i, 8 * i + 8).join(', '),
-  );
+/** Nodes of the longest chain. */
+function depth({ nodes }: Path): number {
+  const chains = new Map<string, number>();
+  let longest = 0;
+  for (const node of nodes) {
+    const chain = 1 + Math.max(0, ...node.input.map((name) => chains.get(name) ?? 0));
+    for (const name of node.output) chains.set(name, chain);
+    longest = Math.max(longest, chain);
+  }
+  return longest;
 }

@@ -10,6 +10,8 @@ export interface Output {
 export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
+  /** Where a list of inputs may come from. */
+  readonly stdin?: AsyncIterable<string | Uint8Array>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Stops a command between two steps; what is finished by then stays. */
   readonly signal?: AbortSignal;

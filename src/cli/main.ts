@@ -67,14 +67,17 @@ function settle(command: Command, io: Io): void {
   command.showHelpAfterError(`usage: ${path} ${command.usage()}\nhint: see \`${path} --help\``);
 }
 
-/** The process's own streams; Ctrl-C asks the command to stop, and a second one ends it. */
+/**
+ * The process's own streams; Ctrl-C, or the SIGTERM of a cluster engine, asks the command to stop,
+ * and a second one ends it.
+ */
 export function processIo(): Io {
   const interrupt = new AbortController();
-  process.once('SIGINT', () => interrupt.abort());
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort());
   // A reader that has seen enough, as `head` has, is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });
-  const { stdout, stderr, env } = process;
-  return { stdout, stderr, env, signal: interrupt.signal };
+  const { stdin, stdout, stderr, env } = process;
+  return { stdin, stdout, stderr, env, signal: interrupt.signal };
 }

@@ -106,6 +106,12 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): Kind<number
   });
 }
 
+/** An integer from 1, or a word that leaves it to dsg. */
+export function integerOr<const T extends string>(word: T): Kind<number | T> {
+  const { range, parse } = integer(1);
+  return { range: `${range}, or ${word}`, parse: (text) => (text === word ? word : parse(text)) };
+}
+
 /** A number from `min` to `max`. */
 export function real(min: number, max = Infinity): Kind<number> {
   const range = max === Infinity ? `${min} or more` : `${min} to ${max}`;
@@ -153,4 +159,10 @@ export const dimensions: Kind<Readonly<Record<string, number>>> = {
       throw new InvalidArgumentError('Expected NAME=SIZE with a positive integer, as in batch=1.');
     return { ...previous, [name]: Number(size) };
   },
+};
+
+/** A name, given any number of times. */
+export const names: Kind<readonly string[]> = {
+  range: 'may be repeated',
+  parse: (given, previous = []) => [...previous, given],
 };

@@ -13,7 +13,7 @@ export interface Progress {
   start(batch: Batch): void;
   /** A step is done: how many of the batch's by now, and the largest loss where there is one. */
   step(done: number, loss: number | undefined): void;
-  /** Takes the bar away, so that something can be printed. */
+  /** Takes the bar away, so that something can be printed; the next step brings it back. */
   stop(): void;
 }
 
@@ -26,12 +26,59 @@ export interface ProgressOptions {
 }
 
 export function openProgress(io: Io, options: ProgressOptions): Progress {
-  if (options.quiet) return { start() {}, step() {}, stop() {} };
-  return io.stderr.isTTY ? bar(io, options) : lines(io, options);
+  return openLanes(io, { ...options, lanes: 1 })[0] as Progress;
 }
 
-function bar(io: Io, options: ProgressOptions): Progress {
-  const clock = stopwatch(options);
+/** A progress for each of several batches restored side by side; they share the bar. */
+export function openLanes(
+  io: Io,
+  options: ProgressOptions & { readonly lanes: number },
+): Progress[] {
+  const { quiet, steps, lanes } = options;
+  const silent = { start() {}, step() {}, stop() {} };
+  const states = Array.from({ length: lanes }, (): State => ({ images: '', done: steps }));
+  const show = io.stderr.isTTY ? bar(io, options, states) : undefined;
+  return states.map((state) => {
+    if (quiet) return silent;
+    const clock = stopwatch(options);
+    return {
+      start(batch) {
+        clock.start(batch);
+        Object.assign(state, { images: of(batch, options), done: 0 });
+        show?.draw('', { pace: '', left: '?' });
+      },
+      step(done, loss) {
+        const pace = clock.at(done);
+        const tenth = (n: number): number => Math.floor((10 * n) / steps);
+        state.done = done;
+        if (show) show.draw(showLoss(loss), pace);
+        else if (tenth(done) !== tenth(done - 1))
+          io.stderr.write(
+            `${state.images}  step ${done}/${steps}${showLoss(loss)}  ${pace.pace}  ETA ${pace.left}\n`,
+          );
+      },
+      stop: () => show?.clear(),
+    };
+  });
+}
+
+/** Where a lane's batch stands. */
+interface State {
+  images: string;
+  done: number;
+}
+
+interface Pace {
+  readonly pace: string;
+  readonly left: string;
+}
+
+/** One bar for the batches under way. */
+function bar(
+  io: Io,
+  { steps }: ProgressOptions,
+  states: readonly State[],
+): { draw(loss: string, pace: Pace): void; clear(): void } {
   const made = new SingleBar({
     format: '{images} [{bar}] step {value}/{total}{loss}  {pace}  ETA {left}',
     stream: io.stderr as NodeJS.WritableStream & Io['stderr'],
@@ -42,35 +89,22 @@ function bar(io: Io, options: ProgressOptions): Progress {
     // Ctrl-C is handled where it can still report what was finished.
     gracefulExit: false,
   });
+  let drawn = false;
   return {
-    start(batch) {
-      clock.start(batch);
-      made.start(options.steps, 0, { images: of(batch, options), loss: '', pace: '', left: '?' });
+    draw(loss, pace) {
+      const active = states.filter((s) => s.images !== '');
+      const [total, done] = [active.length * steps, active.reduce((n, s) => n + s.done, 0)];
+      const payload = { images: active.map((s) => s.images).join(', '), loss, ...pace };
+      if (drawn) {
+        made.setTotal(total);
+        made.update(done, payload);
+      } else made.start(total, done, payload);
+      drawn = true;
     },
-    step(done, loss) {
-      const { pace, left } = clock.at(done);
-      made.update(done, { loss: showLoss(loss), pace, left });
+    clear() {
+      if (drawn) made.stop();
+      drawn = false;
     },
-    stop: () => made.stop(),
-  };
-}
-
-function lines(io: Io, options: ProgressOptions): Progress {
-  const clock = stopwatch(options);
-  let images = '';
-  return {
-    start(batch) {
-      clock.start(batch);
-      images = of(batch, options);
-    },
-    step(done, loss) {
-      const tenth = (n: number): number => Math.floor((10 * n) / options.steps);
-      const { pace, left } = clock.at(done);
-      if (tenth(done) === tenth(done - 1)) return;
-      const where = `${images}  step ${done}/${options.steps}${showLoss(loss)}`;
-      io.stderr.write(`${where}  ${pace}  ETA ${left}\n`);
-    },
-    stop() {},
   };
 }
 
@@ -84,9 +118,9 @@ function showLoss(loss: number | undefined): string {
 }
 
 /** Seconds a step, and what is left of the whole run at that pace. */
-function stopwatch({ images, steps, batch }: ProgressOptions): {
+function stopwatch({ images, steps, batch, lanes }: ProgressOptions & { lanes: number }): {
   start(of: Batch): void;
-  at(done: number): { pace: string; left: string };
+  at(done: number): Pace;
 } {
   let began = 0;
   let prepared = 0;
@@ -94,7 +128,7 @@ function stopwatch({ images, steps, batch }: ProgressOptions): {
   return {
     start({ first, size }) {
       began = performance.now();
-      batchesAfter = Math.ceil((images - first - size) / batch);
+      batchesAfter = Math.ceil((images - first - size) / Math.max(batch, size) / lanes);
     },
     at(done) {
       const now = performance.now();

@@ -1,26 +1,35 @@
-/** Restores images batch by batch, and writes each as its batch ends. */
+/** Restores images side by side and in batches, and writes each as it is done. */
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import type { Task } from '../pipeline/degradation.ts';
-import { canvasFor, defaultModel, loadModel, type Model } from '../pipeline/model.ts';
-import { openRestorer, type Replay, type Restorer } from '../pipeline/restore.ts';
-import { NonFiniteError } from '../samplers/finite.ts';
+import type { Model } from '../pipeline/model.ts';
+import { restore, type RestoreEvent } from '../pipeline/stream.ts';
 import { providersFor } from '../session/device.ts';
-import { readNpy } from '../tensor/npy.ts';
-import { imageShape } from '../operators/operator.ts';
-import { batches, readAll } from './batches.ts';
 import type { RestoreValues } from './commands/restore.ts';
-import { planOf, sigmaOf } from './degradation.ts';
-import { openDestination } from './destination.ts';
-import { planForMeasurements, readMeasurement, simulate, type Example } from './examples.ts';
+import { openDestination, type Destination } from './destination.ts';
+import type { Example } from './examples.ts';
+import { identifier, type Identified } from './identity.ts';
 import { findInputs, type Input } from './inputs.ts';
 import type { Io } from './io.ts';
-import { openProgress, showDuration } from './progress.ts';
+import { openModel, openReader, readReplay } from './preparing.ts';
+import { openLanes, showDuration, type Progress } from './progress.ts';
+import { readAll } from './reading.ts';
 import { openReport, type Report } from './report.ts';
 import { writeRestored } from './restored.ts';
-import { reportDivergence, restoreBatch } from './sampling.ts';
-import { refuseIdle, settingsFor, showSettings, type Settings } from './settings.ts';
+import { filesOf, keptResult } from './resuming.ts';
+import { refuseIdle, samplerFor, settingsFor, showSettings, type Settings } from './settings.ts';
+import { shardOf, shareOf } from './shard.ts';
 import { modelFacts, type ModelFacts } from './sidecar.ts';
+import { framesOf, isTraced, type Frame } from './trace.ts';
+import { concernsOneFile, openWrites } from './writing.ts';
+
+/** An example with what the sampler and the sidecar want to know of it. */
+interface Job extends Example {
+  readonly name: string;
+  readonly method: Settings['method'];
+  readonly settings: Settings;
+  readonly identified: Identified;
+}
 
 /** @returns the exit code: 1 if some image failed */
 export async function restoreAll(
@@ -29,95 +38,154 @@ export async function restoreAll(
   io: Io,
 ): Promise<number> {
   refuseIdle(values);
-  const inputs = await findInputs(paths, values.output);
-  const model = await openModel(values.model ?? defaultModel);
-  const read = await reader(inputs, values, model);
+  const { lanes, seed, steps, simulate, trace } = values;
+  const found = await findInputs(paths, values.output, io.stdin);
+  const inputs = values.shard ? shareOf(found, shardOf(values.shard, io.env)) : found;
+  const model = await openModel(values);
+  const reader = await openReader(inputs, values, model);
   const replay = values.replay === undefined ? undefined : await readReplay(values.replay);
-  const destination = await openDestination(values.output, inputs, values.format);
+  const destination = await openDestination(values.output, found, values.format);
   const facts = await modelFacts(model);
+  const { format } = destination;
+  const { plan } = reader;
+  const identify = identifier({ values, model, facts, plan, replay, format });
 
-  const progress = openProgress(io, { ...values, images: inputs.length });
-  const report = openReport(io, { ...values, inputs: inputs.length }, progress.stop);
+  let progress: readonly Progress[] = [];
+  const report = openReport(io, { ...values, inputs: inputs.length }, () => progress[0]?.stop());
+  const due = values.resume ? await dueOf(inputs, { destination, identify, report }) : inputs;
+  const batch = values.batch === 'auto' ? 1 : values.batch;
+  progress = openLanes(io, { ...values, batch, images: due.length });
   noteModel(model, facts, report);
-  const restorers = openRestorers(values, model, replay, report);
+  const noteTask = taskNoter(values, model, report);
+  const read = async (input: Input): Promise<Job> => {
+    const example = await reader.read(input);
+    const { task } = example.degradation;
+    const settings = settingsFor(task, values, model.card);
+    noteTask(task, settings);
+    const identified = await identify(input);
+    return { ...example, name: input.name, method: settings.method, settings, identified };
+  };
+
   const began = performance.now();
+  const stop = new AbortController();
+  const writes = openWrites(2 * lanes);
   try {
-    for await (const batch of batches(readAll(inputs, read, report), values.batch)) {
-      const { restorer, settings } = await restorers.of(batch[0].degradation.task);
-      progress.start({ first: inputs.indexOf(batch[0].input), size: batch.length });
-      const run = await restoreBatch(batch, { restorer, progress, trace: values.trace, io });
-      progress.stop();
-      if (run instanceof NonFiniteError) {
-        reportDivergence(batch, run, report);
-        continue;
+    const events = restore(readAll(due, read, report), {
+      model,
+      // Each job brings its own, which depends on its task.
+      method: { name: 'none' },
+      sampler: samplerFor(values, model.card),
+      steps,
+      seed,
+      session: { device: values.device },
+      batch: values.batch,
+      lanes,
+      signal: io.signal ? AbortSignal.any([io.signal, stop.signal]) : stop.signal,
+      ...(replay && { replay }),
+      ...(values.fit === 'pad' && { margin: true }),
+    });
+    const frames = new Map<Job, Frame[]>();
+    const target = { destination, simulated: simulate, seed, model: facts, report };
+    for await (const event of events) {
+      show(event, progress, due);
+      if (event.type === 'start') for (const job of event.jobs) frames.set(job, []);
+      if (event.type === 'step' && trace !== undefined) keepFrames(event, frames, trace);
+      if (event.type === 'failure') {
+        frames.delete(event.job);
+        report.failure(event.job.input.file, event.error);
       }
-      const options = effective(batch[0].degradation.task, settings, values);
-      for (const restored of run.restored)
-        await writeRestored(restored, {
-          destination,
-          simulated: values.simulate,
-          seed: values.seed,
-          model: facts,
-          options,
-          timing: run.timing,
-          report,
-        });
+      if (event.type !== 'result') continue;
+      const { job, image, timing } = event;
+      const restored = {
+        example: job,
+        identified: job.identified,
+        image,
+        frames: frames.get(job) ?? [],
+        timing: { ...timing, lanes },
+        options: effective(job, values),
+      };
+      frames.delete(job);
+      await writes.add(async () => {
+        try {
+          await writeRestored(restored, target);
+        } catch (error) {
+          const gone = await destination.missing();
+          if (!gone && concernsOneFile(error)) report.failure(job.input.file, error);
+          else stop.abort(resumable(gone ?? error));
+        }
+      });
     }
+    await writes.done();
+    stop.signal.throwIfAborted();
   } finally {
-    progress.stop();
-    await restorers.release();
+    await writes.done();
     report.end();
   }
   if (report.results() > 0) {
     const seconds = (performance.now() - began) / 1000;
     report.note(`${report.results()} of ${inputs.length} restored in ${showDuration(seconds)}`);
-    report.next(`${nextHint(values, destination.folder)}`);
+    report.next(nextHint(values, destination.folder));
   }
   return report.exitCode();
 }
 
-async function openModel(file: string): Promise<Model> {
-  const model = await loadModel(file);
-  if (model.channels !== 3)
-    throw new UserError(
-      `${file}: takes images of ${model.channels} channels, colour images have 3`,
-    );
-  return model;
-}
-
-/** How an input becomes an example, with all that can be wrong about the options found first. */
-async function reader(
+/** What is left to do; the results of the rest are reported from their sidecars. */
+async function dueOf(
   inputs: readonly Input[],
-  values: RestoreValues,
-  model: Model,
-): Promise<(input: Input) => Promise<Example>> {
-  const { fit, seed } = values;
-  const { fixed } = model;
-  const checked = (example: Example): Example => {
-    const { operator, measurement } = example;
-    const [, height, width] = operator.restored(imageShape(measurement));
-    canvasFor(model, { height, width }, fit === 'pad');
-    return example;
-  };
-  if (values.simulate) {
-    const plan = await planOf(values);
-    const options = { plan, sigma: sigmaOf(values), seed, fit, fixed };
-    return async (input) => checked(await simulate(input, options));
+  {
+    destination,
+    identify,
+    report,
+  }: {
+    destination: Destination;
+    identify: (input: Input) => Promise<Identified>;
+    report: Report;
+  },
+): Promise<Input[]> {
+  const due: Input[] = [];
+  for (const input of inputs) {
+    const kept = await keptResult(input, destination, identify);
+    if (!kept) due.push(input);
+    else {
+      const { stem } = destination;
+      const files = filesOf(`${stem(input.name)}.json`, kept);
+      report.kept({ ...kept, files }, input.name);
+    }
   }
-  if (values.noise !== undefined)
-    throw new UserError('--noise is what --simulate adds; measurements have theirs', {
-      hint: 'leave out --noise, or add --simulate if the inputs are clean images',
-    });
-  const plan = await planForMeasurements(inputs, values);
-  return async (input) => checked(await readMeasurement(input, { values, plan, fixed }));
+  const complete = inputs.length - due.length;
+  report.note(`resume: ${complete} of ${inputs.length} complete, ${due.length} to do`);
+  return due;
 }
 
-async function readReplay(folder: string): Promise<Replay> {
-  const [x_T, noise] = await Promise.all([
-    readNpy(path.join(folder, 'x_T.npy')),
-    readNpy(path.join(folder, 'noise.npy')),
-  ]);
-  return { x_T, noise };
+function show(
+  event: RestoreEvent<Job>,
+  progress: readonly Progress[],
+  due: readonly Input[],
+): void {
+  if (event.type === 'start') {
+    const first = due.indexOf(event.jobs[0].input);
+    progress[event.lane]?.start({ first, size: event.jobs.length });
+  } else if (event.type === 'step') {
+    const { loss } = event.progress;
+    progress[event.lane]?.step(event.taken, loss && Math.max(...loss));
+  }
+}
+
+function keepFrames(
+  { jobs, taken, progress }: Extract<RestoreEvent<Job>, { type: 'step' }>,
+  frames: Map<Job, Frame[]>,
+  every: number,
+): void {
+  if (!isTraced(taken - 1, progress.step.index, every)) return;
+  const all = framesOf(progress);
+  jobs.forEach((job, i) => frames.get(job)?.push(all[i] as Frame));
+}
+
+/** The failure that ends a run, with how to go on. */
+function resumable(error: unknown): unknown {
+  if (!(error instanceof UserError) || error.hint !== undefined) return error;
+  const hint = 'what was finished is whole; put it right and run again with --resume';
+  return new UserError(error.message, { cause: error.cause, hint });
 }
 
 function noteModel(model: Model, facts: ModelFacts, report: Report): void {
@@ -127,56 +195,33 @@ function noteModel(model: Model, facts: ModelFacts, report: Report): void {
     report.note(`note: ${model.file}: not the file its card was written for (sha256 differs)`);
 }
 
-/** A restorer for each task, of which one is open at a time: each holds the network. */
-function openRestorers(
-  values: RestoreValues,
+/** Says how a task is restored, when its first image comes. */
+function taskNoter(
+  { steps, seed, device }: RestoreValues,
   model: Model,
-  replay: Replay | undefined,
   report: Report,
-): {
-  of(task: Task): Promise<{ restorer: Restorer; settings: Settings }>;
-  release(): Promise<void>;
-} {
-  const { steps, seed, device } = values;
-  let current: { task: Task; restorer: Restorer; settings: Settings } | undefined;
-  return {
-    async of(task) {
-      if (current?.task === task) return current;
-      await current?.restorer.release();
-      const settings = settingsFor(task, values, model.card);
-      const restorer = openRestorer({
-        model,
-        ...settings,
-        steps,
-        seed,
-        session: { device },
-        ...(replay && { replay }),
-        ...(values.fit === 'pad' && { margin: true }),
-      });
-      const inferred = model.inferred.length > 0 ? `; inferred ${model.inferred.join(', ')}` : '';
-      report.note(
-        `${path.basename(model.file)}: ${task}, ${showSettings(settings)}, ${steps} steps, ` +
-          `seed ${seed}, ${providersFor(device)[0]}${inferred}`,
-      );
-      current = { task, restorer, settings };
-      return current;
-    },
-    async release() {
-      await current?.restorer.release();
-    },
+): (task: Task, settings: Settings) => void {
+  const noted = new Set<Task>();
+  return (task, settings) => {
+    if (noted.has(task)) return;
+    noted.add(task);
+    const inferred = model.inferred.length > 0 ? `; inferred ${model.inferred.join(', ')}` : '';
+    report.note(
+      `${path.basename(model.file)}: ${task}, ${showSettings(settings)}, ${steps} steps, ` +
+        `seed ${seed}, ${providersFor(device)[0]}${inferred}`,
+    );
   };
 }
 
 /** What was chosen and what followed from it, for the record. */
-function effective(task: Task, settings: Settings, values: RestoreValues): object {
-  const { steps, seed, batch, device, fit, simulate, replay } = values;
+function effective({ settings, degradation }: Job, values: RestoreValues): object {
+  const { steps, seed, device, fit, simulate, replay } = values;
   return {
-    task,
+    task: degradation.task,
     ...settings,
     steps,
     seed,
     simulate,
-    batch,
     device: providersFor(device)[0],
     ...(fit && { fit }),
     ...(replay !== undefined && { replay }),

@@ -1,27 +1,27 @@
-/** Writes what a batch gave: image first, sidecar last, so that a sidecar means a whole result. */
+/** Writes a result: image first, sidecar last, so that a sidecar means a whole result. */
+import path from 'node:path';
 import { writeAtomic } from '../files/atomic.ts';
+import { sha256 } from '../pipeline/model.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { writeResult, type Destination } from './destination.ts';
 import type { Example } from './examples.ts';
+import type { Identified } from './identity.ts';
 import { writeMeasured } from './measured.ts';
 import type { Report } from './report.ts';
-import { measure, sidecar, type Measures, type ModelFacts, type Quality } from './sidecar.ts';
+import { filesOf, type Kept } from './resuming.ts';
+import { measure, sidecar, type ModelFacts, type Quality } from './sidecar.ts';
 import { writeTrace, type Frame } from './trace.ts';
 
 export interface Restored {
   readonly example: Example;
+  readonly identified: Identified;
   /** `[3,H,W]`. */
   readonly image: Tensor;
   /** Empty without `--trace`. */
   readonly frames: readonly Frame[];
-}
-
-export interface Timing {
-  /** Images in the batch, which took the seconds together. */
-  readonly batch: number;
-  readonly seconds: number;
-  /** Mean over all steps but the first, which prepares the graphs. */
-  readonly secondsPerStep: number;
+  readonly timing: object;
+  /** The effective options, for the sidecar. */
+  readonly options: object;
 }
 
 export interface WriteOptions {
@@ -29,30 +29,38 @@ export interface WriteOptions {
   readonly simulated: boolean;
   readonly seed: number;
   readonly model: ModelFacts;
-  /** The effective options, for the sidecar. */
-  readonly options: object;
-  readonly timing: Timing;
   readonly report: Report;
 }
 
-/** Writes one image's files and reports it. */
+/**
+ * Writes one image's files and reports it.
+ * @throws UserError if one cannot be written; there is no sidecar then
+ */
 export async function writeRestored(
-  { example, image, frames }: Restored,
-  { destination, simulated, seed, model, options, timing, report }: WriteOptions,
+  { example, identified, image, frames, timing, options }: Restored,
+  { destination, simulated, seed, model, report }: WriteOptions,
 ): Promise<void> {
   const { name } = example.input;
   const stem = destination.stem(name);
   const file = destination.result(name);
   const measures = await measure(example, image);
+  await destination.makeFolder(name);
   await writeResult(file, image, destination.format);
   const others = simulated
     ? await writeMeasured(stem, measurementFiles(stem, destination), example, seed)
     : [];
   if (frames.length > 0) others.push(...(await writeTrace(stem, frames)));
-  const document = await sidecar(example, image, { model, options, measures, timing });
-  await writeAtomic(`${stem}.json`, `${JSON.stringify(document, undefined, 2)}\n`);
-  const files = { image: file, sidecar: `${stem}.json`, others };
-  report.result(line(file, measures), { ...document, files });
+  const result = {
+    file: path.basename(file),
+    sha256: await sha256(file),
+    others: others.map((other) => path.basename(other)),
+  };
+  const about = { model, options, identified, result, measures, timing };
+  const document = await sidecar(example, image, about);
+  const written = `${stem}.json`;
+  await writeAtomic(written, `${JSON.stringify(document, undefined, 2)}\n`);
+  const entry = { ...document, files: filesOf(written, document) };
+  report.result(lineOf(file, measures), entry, name);
 }
 
 /** The measurement to look at and, where results are exact, the exact one. */
@@ -64,7 +72,15 @@ function measurementFiles(
   return formats.map((f) => ({ file: `${stem}.measurement.${f}`, format: f }));
 }
 
-function line(file: string, { metrics, residual, expectedNoiseNorm }: Measures): string {
+/** A result in one line: where it is, and how good. */
+export function lineOf(
+  file: string,
+  {
+    metrics,
+    residual,
+    expectedNoiseNorm,
+  }: Pick<Kept, 'metrics' | 'residual' | 'expectedNoiseNorm'>,
+): string {
   if (metrics) {
     const enlarged = metrics.measurementAs === 'as it is' ? '' : `, ${metrics.measurementAs}`;
     const before = `(measurement: ${show(metrics.measurement)}${enlarged})`;

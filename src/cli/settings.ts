@@ -92,7 +92,11 @@ function methodFor(task: Task, values: SamplingValues, card: Card): Method {
   }
 }
 
-function samplerFor({ sampler, eta = 1, variance }: SamplingValues, card: Card): SamplerChoice {
+/** The sampler that the options choose; by default its variance is the one that the model learned. */
+export function samplerFor(
+  { sampler, eta = 1, variance }: SamplingValues,
+  card: Card,
+): SamplerChoice {
   if (sampler === 'ddim') return { name: 'ddim', eta };
   const learned = card.learnedVariance ? 'learned_range' : 'fixed_small';
   return { name: 'ddpm', variance: variance ?? learned };

@@ -10,6 +10,8 @@ import { sha256, type Model } from '../pipeline/model.ts';
 import { valuesHash } from '../pipeline/record.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sizeOf, type Example } from './examples.ts';
+import type { Identified } from './identity.ts';
+import type { Kept } from './resuming.ts';
 import { versions } from './version.ts';
 
 export interface Quality {
@@ -111,19 +113,22 @@ export function describeOperator(degradation: Degradation): object {
   }
 }
 
-/** The document of one result. */
+/** The document of one result; all of it but `date` and `timing` is the same however often it is made. */
 export async function sidecar(
   example: Example,
-  result: Tensor,
+  image: Tensor,
   about: {
     readonly model: ModelFacts;
     readonly options: object;
+    readonly identified: Identified;
+    readonly result: Kept['result'];
     readonly measures: Measures;
     readonly timing: object;
   },
-): Promise<object> {
+): Promise<Kept> {
   const { input, degradation, sigma, notes } = example;
-  const { height, width } = sizeOf(result);
+  const { height, width } = sizeOf(image);
+  const { sha256, identity } = about.identified;
   const { size } = await stat(input.file);
   return {
     schema: 1,
@@ -133,10 +138,12 @@ export async function sidecar(
       file: path.basename(input.file),
       name: input.name,
       bytes: size,
-      sha256: await sha256(input.file),
+      sha256,
       notes,
     },
     image: { width, height },
+    result: about.result,
+    identity,
     model: about.model,
     options: about.options,
     operator: describeOperator(degradation),

@@ -1,6 +1,7 @@
 /** The path that a restoration took: x̂₀ every few steps. */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { removeLeftovers } from '../files/leftovers.ts';
 import { writeAnimation } from '../image/animate.ts';
 import { writeImage } from '../image/write.ts';
 import { imageAt } from '../tensor/batch.ts';
@@ -37,6 +38,7 @@ export function framesOf({ step, x0 }: Step): Frame[] {
 export async function writeTrace(stem: string, frames: readonly Frame[]): Promise<string[]> {
   const folder = `${stem}.trace`;
   await mkdir(folder, { recursive: true });
+  await removeLeftovers(folder);
   // Frames of a run with other steps would pass for this one's.
   for (const name of await readdir(folder))
     if (frameName.test(name)) await rm(path.join(folder, name));

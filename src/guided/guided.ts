@@ -8,7 +8,7 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import { valueOf, type Graph, type Value } from '../onnx/graph.ts';
 import type { ImageShape, Operator } from '../operators/operator.ts';
 import { simplify } from '../simplify/simplify.ts';
-import { prediction } from './prediction.ts';
+import { onUnitRange, prediction, type NoiseLevel } from './prediction.ts';
 
 /** Names of what a step's graph takes and gives, beside the model's own x and timestep. */
 export const ports = {
@@ -98,6 +98,8 @@ function appendPrediction(b: GraphBuilder, card: Card): { x: Value; x0: Value } 
     signal: b.input(ports.signal, 'float32', []),
     noise: b.input(ports.noise, 'float32', []),
   };
+  const seen =
+    card.range === '[0,1]' ? throughUnitRange(b, x, level) : { x: b.cast(x, 'float32'), level };
   let output = b.cast(raw, 'float32');
   const channels = x.shape[1] ?? 0;
   if (card.learnedVariance) {
@@ -114,10 +116,26 @@ function appendPrediction(b: GraphBuilder, card: Card): { x: Value; x0: Value } 
       `${graph.name}: output '${raw.name}' [${output.shape.join(',')}] is not of the shape of x [${x.shape.join(',')}]`,
       { hint: 'set learnedVariance in the model card if the output has twice the channels' },
     );
-  const { eps, x0 } = prediction(b, output, b.cast(x, 'float32'), level, card);
+  const { eps, x0 } = prediction(b, output, seen.x, seen.level, card);
   b.output(eps, ports.eps);
   b.output(x0, ports.x0);
   return { x, x0 };
+}
+
+/** Puts the map to [0,1] between x and the network, whose nodes come after it. */
+function throughUnitRange(
+  b: GraphBuilder,
+  x: Value,
+  level: NoiseLevel,
+): { x: Value; level: NoiseLevel } {
+  const network = b.graph.nodes.splice(0);
+  const mapped = onUnitRange(b, b.cast(x, 'float32'), level);
+  const fed = b.cast(mapped.x, x.dtype);
+  for (const node of network) {
+    node.input = node.input.map((name) => (name === x.name ? fed.name : name));
+    b.graph.nodes.push(node);
+  }
+  return mapped;
 }
 
 function crop(b: GraphBuilder, x0: Value, { image, top, left }: Placement): Value {

@@ -25,13 +25,18 @@ const LARGEST_PLAUSIBLE = 16;
  */
 export async function readImage(path: string): Promise<ReadImage> {
   const bytes = await readBytes(path);
-  if (bytes.length === 0) throw new UserError(`${path}: expected an image, got an empty file`);
-  return path.toLowerCase().endsWith('.npy')
-    ? { image: fromArray(decodeNpy(bytes, path), path), notes: [] }
-    : decode(bytes, path);
+  if (path.toLowerCase().endsWith('.npy') && bytes.length > 0)
+    return { image: fromArray(decodeNpy(bytes, path), path), notes: [] };
+  return decodeImage(bytes, path);
 }
 
-async function decode(bytes: Buffer, where: string): Promise<ReadImage> {
+/**
+ * The same for an image file's bytes; .npy excepted.
+ * @param where names them in messages
+ * @throws UserError if they are damaged or no such image
+ */
+export async function decodeImage(bytes: Uint8Array, where: string): Promise<ReadImage> {
+  if (bytes.length === 0) throw new UserError(`${where}: expected an image, got an empty file`);
   const metadata = await intact(sharp(bytes).metadata(), where);
   const wide = metadata.depth === 'ushort';
   if (!wide && metadata.depth !== 'uchar')

@@ -244,7 +244,8 @@ export class GraphBuilder {
   }
 }
 
-function typedArray(list: readonly number[] | Float32Array, dtype: DType): ArrayBufferView {
+/** Numbers as an array of an element type, from which a constant is made. */
+export function typedArray(list: readonly number[] | Float32Array, dtype: DType): ArrayBufferView {
   switch (dtype) {
     case 'float32':
       return list instanceof Float32Array ? list : Float32Array.from(list);

@@ -48,6 +48,22 @@ export function constantNumbers(graph: Graph, name: string | undefined): number[
   return constant && numbers(constant);
 }
 
+/** Every name that a node reads: its inputs, and what the bodies of If, Loop and Scan capture. */
+export function reads(node: NodeProto): string[] {
+  const bodies = node.attribute.flatMap((a) => [...(a.g ? [a.g] : []), ...a.graphs]);
+  if (bodies.length === 0) return node.input;
+  const captured = bodies.flatMap(({ node: nodes, input, initializer, output }) => {
+    const own = new Set([
+      ...input.map((i) => i.name),
+      ...initializer.map((t) => t.name),
+      ...nodes.flatMap((n) => n.output),
+    ]);
+    const used = [...nodes.flatMap(reads), ...output.map((o) => o.name)];
+    return used.filter((name) => !own.has(name));
+  });
+  return [...node.input, ...captured];
+}
+
 export function producers(graph: Graph): Map<string, NodeProto> {
   const map = new Map<string, NodeProto>();
   for (const node of graph.nodes) for (const out of node.output) if (out) map.set(out, node);

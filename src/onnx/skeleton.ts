@@ -19,7 +19,7 @@ import { UserError } from '../errors.ts';
 import { amend } from './amend.ts';
 import { collectConstants } from './constants.ts';
 import { bindShapes, modelInput, type Bindings, type ModelInput } from './dims.ts';
-import type { Graph, Value } from './graph.ts';
+import { reads, type Graph, type Value } from './graph.ts';
 import { initializerOf, type Initializer } from './initializer.ts';
 import { isFloat, type DType } from './dtype.ts';
 import { lower } from './lower.ts';
@@ -120,7 +120,7 @@ export function assemble(
   if (!proto) throw new Error('assemble: the resolved model has no graph');
   const values = new Map<string, Value>();
   const initializers = new Map<string, Initializer>();
-  const used = new Set(proto.node.flatMap((n) => n.input));
+  const used = new Set(proto.node.flatMap(reads));
   for (const o of proto.output) used.add(o.name);
   const addConstant = (name: string, t: Initializer): void => {
     if (!used.has(name)) return;

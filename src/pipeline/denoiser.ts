@@ -56,17 +56,25 @@ function once<T>(make: () => Promise<T>): { (): Promise<T>; started(): Promise<T
 
 /** What a step's graph is told of the noise level. */
 function levels(model: Model, batch: number, step: Step): Record<string, Tensor> {
-  const { card, timestep } = model;
-  const scale = card.rescaleTimesteps ? 1000 / card.schedule.timesteps : 1;
-  const count = timestep.shape.length === 0 ? 1 : (timestep.shape[0] ?? 1);
-  const shape = timestep.shape.length === 0 ? [] : [typeof count === 'number' ? count : batch];
-  const size = shape[0] ?? 1;
   const scalar = (v: number): Tensor => tensor([], Float32Array.of(v));
   return {
-    [timestep.name]: tensor(shape, new Float32Array(size).fill(step.timestep * scale)),
+    ...timestepFeed(model, batch, step.timestep),
     [ports.signal]: scalar(Math.sqrt(step.alphaBar)),
     [ports.noise]: scalar(Math.sqrt(1 - step.alphaBar)),
   };
+}
+
+/** A timestep as the network wants it: one number, or one for each image of the batch. */
+export function timestepFeed(
+  { card, timestep }: Model,
+  batch: number,
+  t: number,
+): Record<string, Tensor> {
+  const scale = card.timestepScale * (card.rescaleTimesteps ? 1000 / card.schedule.timesteps : 1);
+  const [count] = timestep.shape;
+  const shape = count === undefined ? [] : [typeof count === 'number' ? count : batch];
+  const values = new Float32Array(shape[0] ?? 1).fill(t * scale);
+  return { [timestep.name]: tensor(shape, values) };
 }
 
 function denoised(out: Record<string, Tensor>): Denoised {

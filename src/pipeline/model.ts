@@ -3,14 +3,18 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Card, CardFile } from '../card/card.ts';
+import type { Card } from '../card/card.ts';
 import { completeCard } from '../card/complete.ts';
+import { overrideCard, type CardOverrides } from '../card/override.ts';
 import { readCard } from '../card/read.ts';
 import { UserError } from '../errors.ts';
 import { modelInput, type ModelInput } from '../onnx/dims.ts';
+import { feedConstants } from '../onnx/feed.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { readModel, type OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
+import { betas } from '../schedules/betas.ts';
+import { unitRangeBetas } from '../schedules/unit-range.ts';
 import { resolveGraph } from '../session/resolve.ts';
 
 /** The prior that comes with the package. */
@@ -27,22 +31,26 @@ export interface Model {
   /** Height and width where the file fixes them; undefined where it takes any. */
   readonly fixed: { readonly height: number; readonly width: number } | undefined;
   readonly timestep: ModelInput;
+  /** The inputs that the card feeds. */
+  readonly conditioned: readonly ModelInput[];
 }
 
 /**
  * Reads a model and its card.
- * @param overrides card fields that count more than the card's
+ * @param overrides card fields that count more than the card's, by dotted name
  * @throws UserError for a file that is no ε-model, or a damaged card
  */
-export async function loadModel(file: string, overrides: CardFile = {}): Promise<Model> {
+export async function loadModel(file: string, overrides: CardOverrides = {}): Promise<Model> {
   const onnx = await readModel(file);
-  const { card: given, warnings } = await readCard(file);
+  const { card: given, warnings } = await readCard(file, onnx);
   const inputs = modelInputs(onnx);
   const outputs = (onnx.proto.graph?.output ?? []).map((o) => modelInput(o, file));
-  const { card, inferred } = completeCard(
-    { ...given, ...overrides },
-    { inputs, outputs, where: file },
-  );
+  const { card, inferred } = completeCard(overrideCard(given, overrides), {
+    inputs,
+    outputs,
+    nodes: onnx.proto.graph?.node ?? [],
+    where: file,
+  });
   const x = named(inputs, card.inputs.x, file);
   const [, channels, height, width] = x.shape;
   return {
@@ -54,7 +62,13 @@ export async function loadModel(file: string, overrides: CardFile = {}): Promise
     channels: typeof channels === 'number' ? channels : 3,
     fixed: typeof height === 'number' && typeof width === 'number' ? { height, width } : undefined,
     timestep: named(inputs, card.inputs.timestep, file),
+    conditioned: Object.keys(card.conditioning).map((name) => named(inputs, name, file)),
   };
+}
+
+/** β_t of the process that is sampled with, whose images lie in [-1,1] whatever the network's do. */
+export function betasOf({ schedule, range }: Card): Float64Array {
+  return range === '[0,1]' ? unitRangeBetas(betas(schedule)) : betas(schedule);
 }
 
 function named(inputs: readonly ModelInput[], name: string, file: string): ModelInput {
@@ -66,17 +80,17 @@ function named(inputs: readonly ModelInput[], name: string, file: string): Model
   return found;
 }
 
-/** The model's graph for a batch of canvases. */
+/** The model's graph for a batch of canvases, its conditioning made constant. */
 export async function graphFor(model: Model, batch: number, canvas: Size): Promise<Graph> {
-  const { card, timestep } = model;
-  const shapes = {
-    [card.inputs.x]: [batch, model.channels, canvas.height, canvas.width],
-    ...(timestep.shape.length === 1 && typeof timestep.shape[0] === 'string'
-      ? { [timestep.name]: [batch] }
-      : {}),
-  };
-  const graph = await resolveGraph(model.onnx, { shapes });
-  return { ...graph, name: path.basename(model.file) };
+  const { card, timestep, conditioned } = model;
+  // An open first axis is the batch; the name that it may have binds it wherever it occurs.
+  const batched = [timestep, ...conditioned].filter(({ shape }) => typeof shape[0] === 'string');
+  const dims = Object.fromEntries(
+    batched.map(({ name, shape }) => [shape[0] || `${name}.0`, batch] as const),
+  );
+  const shapes = { [card.inputs.x]: [batch, model.channels, canvas.height, canvas.width] };
+  const graph = await resolveGraph(model.onnx, { dims, shapes });
+  return { ...feedConstants(graph, card.conditioning), name: path.basename(model.file) };
 }
 
 export interface Size {

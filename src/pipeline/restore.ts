@@ -5,18 +5,18 @@ import { dsg } from '../guidance/dsg.ts';
 import type { Guidance } from '../guidance/guidance.ts';
 import { none } from '../guidance/none.ts';
 import type { Operator } from '../operators/operator.ts';
-import { imageShape } from '../operators/operator.ts';
+import type { Placement } from '../guided/guided.ts';
+import { imageShape, type ImageShape } from '../operators/operator.ts';
 import { ddim } from '../samplers/ddim.ts';
 import { ddpm } from '../samplers/ddpm.ts';
 import type { Sampler, SamplerState } from '../samplers/sampler.ts';
-import { betas } from '../schedules/betas.ts';
 import { respace, steps as stepsOf, type Step } from '../schedules/respace.ts';
 import type { SessionOptions } from '../session/session.ts';
 import { stack, unstack } from '../tensor/batch.ts';
 import { gaussian, noiseKey } from '../tensor/noise.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { openDenoiser, type Denoiser } from './denoiser.ts';
-import { canvasFor, type Model, type Size } from './model.ts';
+import { betasOf, canvasFor, type Model, type Size } from './model.ts';
 
 export type Method =
   | {
@@ -60,6 +60,8 @@ export interface Job {
   /** `[C,H,W]` in [-1,1] and beyond, where noise carries it there. */
   readonly measurement: Tensor;
   readonly operator: Operator;
+  /** Instead of the restorer's own; the same for all images of a batch. */
+  readonly method?: Method;
 }
 
 /** Where a batch stands after a step. x̂₀ and x are cropped to the images' size. */
@@ -85,7 +87,7 @@ export interface Restorer {
 /** @throws UserError for a step count or hyper-parameter out of range */
 export function openRestorer(options: RestoreOptions): Restorer {
   const { model, seed, replay } = options;
-  const schedule = respace(betas(model.card.schedule), options.steps);
+  const schedule = respace(betasOf(model.card), options.steps);
   const steps = stepsOf(schedule);
   const sampler = samplerFor(options.sampler);
   const guidance = guidanceFor(options.method);
@@ -95,7 +97,7 @@ export function openRestorer(options: RestoreOptions): Restorer {
   async function denoiserFor(
     jobs: readonly Job[],
     canvas: Size,
-    placed: Placed,
+    placed: Placement,
   ): Promise<Denoiser> {
     const operator = (jobs[0] as Job).operator;
     const key = [jobs.length, canvas.height, canvas.width, placed.image, operator.signature].join();
@@ -112,15 +114,9 @@ export function openRestorer(options: RestoreOptions): Restorer {
       const [first] = jobs;
       if (!first) return [];
       const image = first.operator.restored(imageShape(first.measurement));
-      const [channels, height, width] = image;
-      const canvas = canvasFor(model, { height, width }, options.margin);
-      const placed = {
-        image,
-        top: Math.floor((canvas.height - height) / 2),
-        left: Math.floor((canvas.width - width) / 2),
-      };
+      const { canvas, placed } = placementOf(model, image, options.margin);
       const denoiser = await denoiserFor(jobs, canvas, placed);
-      const shape = [channels, canvas.height, canvas.width];
+      const shape = [image[0], canvas.height, canvas.width];
       const keys = jobs.map((job) => noiseKey(seed, job.name));
       const draw = (stream: 'x_T' | 'step', index: number): Tensor =>
         stack(keys.map((key) => gaussian(key, stream, index, shape)));
@@ -129,7 +125,7 @@ export function openRestorer(options: RestoreOptions): Restorer {
         denoise: denoiser.bind(stack(jobs.map((j) => j.measurement)), parametersOf(jobs)),
         x: recorded?.x ?? draw('x_T', 0),
         steps,
-        guidance,
+        guidance: first.method ? guidanceFor(first.method) : guidance,
         noise: recorded?.noise ?? ((step) => draw('step', step.index)),
         ...(signal && { signal }),
       });
@@ -146,10 +142,17 @@ export function openRestorer(options: RestoreOptions): Restorer {
   };
 }
 
-interface Placed {
-  readonly image: readonly [number, number, number];
-  readonly top: number;
-  readonly left: number;
+/** What the network sees of an image: a canvas, and the image in the middle of it. */
+export function placementOf(
+  model: Model,
+  image: ImageShape,
+  margin?: boolean,
+): { canvas: Size; placed: Placement } {
+  const [, height, width] = image;
+  const canvas = canvasFor(model, { height, width }, margin);
+  const top = Math.floor((canvas.height - height) / 2);
+  const left = Math.floor((canvas.width - width) / 2);
+  return { canvas, placed: { image, top, left } };
 }
 
 function samplerFor(choice: SamplerChoice): Sampler {
@@ -174,12 +177,12 @@ function parametersOf(jobs: readonly Job[]): Record<string, Tensor> {
   );
 }
 
-function progressOf({ step, x, x0, loss }: SamplerState, placed: Placed): Progress {
+function progressOf({ step, x, x0, loss }: SamplerState, placed: Placement): Progress {
   return { step, x: cropBatch(x, placed), x0: cropBatch(x0, placed), ...(loss && { loss }) };
 }
 
 /** The part of `[N,C,H,W]` canvases that the images take. */
-function cropBatch(batch: Tensor, { image, top, left }: Placed): Tensor {
+function cropBatch(batch: Tensor, { image, top, left }: Placement): Tensor {
   const [n = 0, c = 0, ch = 0, cw = 0] = batch.shape;
   const [, h, w] = image;
   if (h === ch && w === cw) return batch;

@@ -47,7 +47,7 @@ export function gallery(
       select(
         'sample',
         'Sample',
-        Array.from({ length: results.samples }, (_, k) => [String(k), String(k + 1)]),
+        Array.from({ length: results.samples }, (_, k) => [String(k), String(k)]),
       )
     }
   </div>`;

@@ -77,7 +77,11 @@ export function subjectsOf({ groups }: Pick<Results, 'groups'>): Subject[] {
  * @throws UserError unless both runs had the same images, operators, noise and seeds: a difference
  * of quality would say nothing
  */
-export function refuseIncomparable(now: Results, before: Results, where: string): void {
+export function refuseIncomparable(
+  now: Pick<Results, 'images' | 'measurements'>,
+  before: Results,
+  where: string,
+): void {
   const refuse = (message: string): never => {
     throw new UserError(`${where}: ${message}`, {
       hint: 'compare runs of the same images with the same --tasks, --protocol, --noise and --seed',

@@ -19,8 +19,8 @@ export function reproduction(results: Results): Html {
     ['Protocol', html`${protocol.name}: ${protocol.source}${list(protocol.notes)}`],
     [
       'Seed',
-      html`${seed}${samples > 1 && html`, samples 1 to ${samples}`}; noise follows from seed, image
-      name and sample`,
+      html`${seed}${samples > 1 && html`, samples 0 to ${samples - 1}`}; noise follows from seed,
+      image name and sample`,
     ],
     ['Settings', list(settings(results))],
     ['Scored', html`${results.scored}`],

@@ -112,6 +112,7 @@ function statistic(group: Group, metric: string, d: MetricDefinition, best: bool
   const spread =
     s?.deviation !== undefined && html`<small> ± ${show(s.deviation, d.digits)}</small>`;
   const chosen =
+    ['psnr', 'ssim', 'lpips'].includes(metric) &&
     s?.bestByResidual !== undefined &&
     html`<br /><small>best by residual ${show(s.bestByResidual, d.digits)}</small>`;
   return html`<td class="number${best ? ' best' : ''}">
@@ -142,7 +143,7 @@ export function cellRows(results: Results): Html {
         <td>${c.image}</td>
         <td>${c.task}</td>
         <td>${c.method}</td>
-        ${cellValue(c.steps, 0)}${samples > 1 && cellValue(c.sample + 1, 0)}${metrics.map(([m, d]) => cellValue(c.scores[m], d.digits))}
+        ${cellValue(c.steps, 0)}${samples > 1 && cellValue(c.sample, 0)}${metrics.map(([m, d]) => cellValue(c.scores[m], d.digits))}
       </tr>`,
   );
   const heads = [

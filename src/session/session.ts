@@ -10,11 +10,14 @@ import type { Graph } from '../onnx/graph.ts';
 import { encodeGraph, writeGraph } from '../onnx/write.ts';
 import { showShape, tensor, type Tensor } from '../tensor/tensor.ts';
 import { providersFor, type Device } from './device.ts';
+import type { RawTensor, SessionThread } from './thread.ts';
 
 export interface SessionOptions {
   readonly device?: Device;
   /** Threads within an operator; ONNX Runtime's own choice (one a core) if left out. */
   readonly threads?: number;
+  /** Where to run; the calling thread, which then stands still during a run, if left out. */
+  readonly thread?: SessionThread;
 }
 
 /** A loaded graph. Tensors go in and come out as float32, whatever types the graph has. */
@@ -50,23 +53,30 @@ export async function openGraph(graph: Graph, options: SessionOptions = {}): Pro
   }
 }
 
+/** A session here or on another thread. */
+interface Runner {
+  readonly inputs: readonly ort.InferenceSession.ValueMetadata[];
+  run(feeds: Record<string, RawTensor>): Promise<Record<string, RawTensor>>;
+  release(): Promise<void>;
+}
+
 async function create(
   model: Uint8Array | string,
   name: string,
-  { device = 'cpu', threads }: SessionOptions,
-): Promise<ort.InferenceSession> {
+  { device = 'cpu', threads, thread }: SessionOptions,
+): Promise<Runner> {
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: providersFor(device),
     graphOptimizationLevel: 'all',
     // Planning ahead allocates one more block beside the arena's from the second run on.
     enableMemPattern: false,
+    // Values are computed twice on purpose, to save memory; see autodiff/recompute.ts.
+    extra: { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' } },
     logSeverityLevel: 3,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   };
   try {
-    return typeof model === 'string'
-      ? await ort.InferenceSession.create(model, options)
-      : await ort.InferenceSession.create(model, options);
+    return await (thread ? createOn(thread, model, options) : createHere(model, options));
   } catch (cause) {
     throw new UserError(`${name}: ONNX Runtime (${device}): ${(cause as Error).message}`, {
       cause,
@@ -75,29 +85,61 @@ async function create(
   }
 }
 
-function wrap(session: ort.InferenceSession, discard?: () => Promise<void>): Session {
-  const metadata = new Map(session.inputMetadata.map((m) => [m.name, m]));
+async function createOn(
+  thread: SessionThread,
+  model: Uint8Array | string,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<Runner> {
+  const { session, inputs } = await thread.create({ model, options });
+  return {
+    inputs,
+    run: (feeds) => thread.run({ session, feeds }),
+    release: () => thread.release({ session }),
+  };
+}
+
+async function createHere(
+  model: Uint8Array | string,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<Runner> {
+  const session = await (typeof model === 'string'
+    ? ort.InferenceSession.create(model, options)
+    : ort.InferenceSession.create(model, options));
+  return {
+    inputs: session.inputMetadata,
+    run: (feeds) =>
+      session.run(
+        Object.fromEntries(
+          Object.entries(feeds).map(([key, { type, data, dims }]) => {
+            return [key, new ort.Tensor(type, data as never, dims)];
+          }),
+        ),
+      ),
+    release: () => session.release(),
+  };
+}
+
+function wrap(runner: Runner, discard?: () => Promise<void>): Session {
+  const metadata = new Map(runner.inputs.map((m) => [m.name, m]));
   return {
     async run(feeds) {
-      const inputs: Record<string, ort.Tensor> = {};
+      const inputs: Record<string, RawTensor> = {};
       for (const [name, meta] of metadata) {
         const feed = feeds[name];
         if (!feed) throw new UserError(`input '${name}' is missing`);
-        inputs[name] = toOrt(feed, meta);
+        inputs[name] = toRaw(feed, meta);
       }
-      const results = await session.run(inputs);
-      return Object.fromEntries(
-        Object.entries(results).map(([name, t]) => [name, fromOrt(t as ort.Tensor)]),
-      );
+      const results = await runner.run(inputs);
+      return Object.fromEntries(Object.entries(results).map(([name, t]) => [name, fromRaw(t)]));
     },
     async release() {
-      await session.release();
+      await runner.release();
       await discard?.();
     },
   };
 }
 
-function toOrt(feed: Tensor, meta: ort.InferenceSession.ValueMetadata): ort.Tensor {
+function toRaw(feed: Tensor, meta: ort.InferenceSession.ValueMetadata): RawTensor {
   if (!meta.isTensor) throw new UserError(`input '${meta.name}' is not a tensor`);
   const fits =
     feed.shape.length === meta.shape.length &&
@@ -106,37 +148,27 @@ function toOrt(feed: Tensor, meta: ort.InferenceSession.ValueMetadata): ort.Tens
     throw new UserError(
       `input '${meta.name}' takes ${showShape(meta.shape)}, got ${showShape(feed.shape)}`,
     );
-  const { data, shape } = feed;
-  switch (meta.type) {
+  const { data, shape: dims } = feed;
+  const { type } = meta;
+  switch (type) {
     case 'float32':
-      return new ort.Tensor('float32', data, shape);
+      return { type, data, dims };
     case 'float64':
-      return new ort.Tensor('float64', Float64Array.from(data), shape);
+      return { type, data: Float64Array.from(data), dims };
     case 'float16':
-      return new ort.Tensor(
-        'float16',
-        new Uint16Array(
-          Float16Array.from(data).buffer,
-        ) as unknown as ort.Tensor.DataTypeMap['float16'],
-        shape,
-      );
+      return { type, data: new Uint16Array(Float16Array.from(data).buffer) as never, dims };
     case 'int64':
-      return new ort.Tensor(
-        'int64',
-        BigInt64Array.from(data, (v) => BigInt(Math.round(v))),
-        shape,
-      );
+      return { type, data: BigInt64Array.from(data, (v) => BigInt(Math.round(v))), dims };
     case 'int32':
-      return new ort.Tensor('int32', Int32Array.from(data), shape);
+      return { type, data: Int32Array.from(data), dims };
     case 'bool':
-      return new ort.Tensor('bool', Uint8Array.from(data), shape);
+      return { type, data: Uint8Array.from(data), dims };
     default:
       throw new UserError(`input '${meta.name}' is of type ${meta.type}, which cannot be fed`);
   }
 }
 
-function fromOrt(t: ort.Tensor): Tensor {
-  const { data, dims, type } = t;
+function fromRaw({ data, dims, type }: RawTensor): Tensor {
   if (data instanceof Float32Array) return tensor(dims, data);
   if (type === 'float16') {
     const raw = data as unknown as Uint16Array;

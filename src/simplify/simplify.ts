@@ -1,12 +1,13 @@
 /** Makes a graph smaller without changing what it computes. */
 import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
 import { amend } from '../onnx/amend.ts';
-import type { Graph } from '../onnx/graph.ts';
+import { reads, type Graph } from '../onnx/graph.ts';
 import { alias } from './rewrites.ts';
 
 /** Aliases replaced by what they stand for, then dead nodes and constants dropped. */
 export function simplify(graph: Graph): Graph {
-  const outputs = new Set(graph.outputs.map((o) => o.name));
+  const captured = graph.nodes.flatMap((n) => reads(n).slice(n.input.length));
+  const outputs = new Set([...graph.outputs.map((o) => o.name), ...captured]);
   const standsFor = new Map<string, string>();
   const nodes: NodeProto[] = [];
   for (const node of graph.nodes) {
@@ -27,7 +28,7 @@ export function dropDead(graph: Graph): Graph {
   for (const node of graph.nodes.toReversed()) {
     if (!node.output.some((name) => needed.has(name))) continue;
     nodes.push(node);
-    for (const name of node.input) needed.add(name);
+    for (const name of reads(node)) needed.add(name);
   }
   nodes.reverse();
   for (const { name } of graph.inputs) needed.add(name);

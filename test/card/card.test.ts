@@ -34,7 +34,9 @@ describe('a missing card', () => {
     expect(inferred).toEqual([
       'learnedVariance: false (output is [n,3,h,w])',
       'prediction: epsilon (the usual one)',
+      'range: [-1,1] (the usual one)',
       'schedule: {"name":"linear","timesteps":1000} (the usual one for pixel models)',
+      'multiple: 8 (its depth cannot be told)',
     ]);
   });
 
@@ -46,6 +48,17 @@ describe('a missing card', () => {
   it('takes inputs in either order', () => {
     const { card } = completeCard({}, signature({ inputs: [t, x] }));
     expect(card.inputs).toEqual({ x: 'sample', timestep: 'timestep' });
+  });
+
+  it('feeds other inputs what the card says', () => {
+    const label: ModelInput = { name: 'y', dtype: 'int64', shape: ['n'] };
+    const conditional = signature({ inputs: [x, t, label] });
+    expect(completeCard({ conditioning: { y: 7 } }, conditional).card.conditioning).toEqual({
+      y: 7,
+    });
+    expect(() => completeCard({ conditioning: { z: 7 } }, signature())).toThrow(
+      /conditions on 'z', which the model does not take/,
+    );
   });
 
   const image: ModelInput = { name: 'image', dtype: 'float32', shape: ['n', 3, 'h', 'w'] };

@@ -34,6 +34,7 @@ describe('predictions', () => {
     const found = prediction(b, scalar('output'), scalar('x'), level, {
       prediction: kind as Card['prediction'],
       clip: false,
+      range: '[-1,1]',
     });
     b.output(found.eps, 'eps');
     b.output(found.x0, 'x0');

@@ -35,8 +35,8 @@ function listOf<T>(kind: Kind<T> | undefined): Kind<readonly T[]> {
 
 const options = {
   output: requiredOption('-o, --output <folder>', 'Simple', 'folder for everything', text),
-  tasks: optionWith('--tasks <list>', 'Simple', '', listOf<Task>(choice(tasks)), tasks),
-  methods: option('--methods <list>', 'Simple', '', listOf(methods), 'of the protocol'),
+  tasks: optionWith('--tasks <list>', 'Simple', 'degradations', listOf<Task>(choice(tasks)), tasks),
+  methods: option('--methods <list>', 'Simple', 'guidance', listOf(methods), 'of the protocol'),
   steps: option(
     '--steps <list>',
     'Simple',

@@ -1,5 +1,5 @@
 /** `dsg differentiate` */
-import { dimensions, flag, option, requiredOption, text, type Values } from '../options.ts';
+import { dimensions, flag, names, option, requiredOption, text, type Values } from '../options.ts';
 import { defineCommand } from './command.ts';
 
 const options = {
@@ -17,6 +17,12 @@ const options = {
     'Simple',
     'size of a dimension that the model leaves open; INPUT.AXIS where it has no name',
     dimensions,
+  ),
+  stop: option(
+    '--stop <name>',
+    'Advanced',
+    'value of the graph that no gradient passes, as detach() in PyTorch, which exports lose',
+    names,
   ),
   quiet: flag('-q, --quiet', 'Output', 'print no notes or hints'),
 } as const;

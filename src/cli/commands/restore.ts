@@ -1,8 +1,19 @@
 /** `dsg restore` */
 import { degradationOptions } from '../degradation.ts';
-import { choice, flag, integer, option, optionWith, requiredOption, text } from '../options.ts';
+import { cardOptions } from '../model-card.ts';
+import {
+  choice,
+  flag,
+  integer,
+  integerOr,
+  option,
+  optionWith,
+  requiredOption,
+  text,
+} from '../options.ts';
 import type { Values } from '../options.ts';
 import { samplingOptions } from '../settings.ts';
+import { shardKind } from '../shard.ts';
 import { defineCommand } from './command.ts';
 
 const { task, ...parameters } = degradationOptions;
@@ -23,6 +34,7 @@ const options = {
   ),
   model: option('--model <file>', 'Sampling', 'ONNX ε-model', text, 'the one that comes with dsg'),
   ...samplingOptions,
+  ...cardOptions,
   format: option(
     '--format <name>',
     'Output',
@@ -39,7 +51,32 @@ const options = {
   ),
   json: flag('--json', 'Output', 'print one JSON document on stdout instead of lines'),
   quiet: flag('-q, --quiet', 'Output', 'print no progress, notes or hints'),
-  batch: optionWith('--batch <n>', 'Advanced', 'images a run of the network', integer(1), 1),
+  resume: flag(
+    '--resume',
+    'Output',
+    'keep results that are whole and were made with the same options of the same inputs',
+  ),
+  shard: option(
+    '--shard <part>',
+    'Advanced',
+    'restore every n-th input only; auto asks the cluster engine which',
+    shardKind,
+    'all',
+  ),
+  batch: optionWith(
+    '--batch <n>',
+    'Advanced',
+    'images a run of the network; auto takes what memory holds, up to 8',
+    integerOr('auto'),
+    1,
+  ),
+  lanes: optionWith(
+    '--lanes <n>',
+    'Advanced',
+    'batches restored side by side, each with its share of the cores',
+    integer(1),
+    1,
+  ),
   device: optionWith(
     '--device <name>',
     'Advanced',
@@ -63,6 +100,8 @@ export const restore = defineCommand({
   operands: '<input...>',
   about: `Restore measurements: images, folders of them, or .npy files [3,H,W] in [-1,1].
 
+Inputs are files, folders, patterns such as 'photos/**/*.png', or - for a list on stdin.
+
 How a measurement was made is read from the operator record that \`dsg degrade\` leaves beside it,
 or said by the options. Each result goes to OUT with a JSON sidecar that says how to repeat it.`,
   options,
@@ -75,6 +114,10 @@ or said by the options. Each result goes to OUT with a JSON sidecar that says ho
       'dsg restore clean --task sr --simulate -o out --steps 20',
     ],
     ['restore what `dsg degrade` made', 'dsg restore degraded -o restored'],
+    [
+      'go on after an interruption, two images at a time',
+      'dsg restore photos --task deblur -o restored --resume --lanes 2',
+    ],
   ],
   run: async (inputs, values, io) =>
     (await import('../restoration.ts')).restoreAll(inputs, values, io),

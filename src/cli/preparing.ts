@@ -1,0 +1,74 @@
+/** What a restoration starts from, with all that can be wrong about the options found first. */
+import path from 'node:path';
+import { UserError } from '../errors.ts';
+import { imageShape } from '../operators/operator.ts';
+import { canvasFor, defaultModel, loadModel, type Model } from '../pipeline/model.ts';
+import type { Replay } from '../pipeline/restore.ts';
+import { readNpy } from '../tensor/npy.ts';
+import type { RestoreValues } from './commands/restore.ts';
+import { planOf, sigmaOf, type Plan } from './degradation.ts';
+import { planForMeasurements, readMeasurement, simulate, type Example } from './examples.ts';
+import type { Input } from './inputs.ts';
+import { cardOverrides } from './model-card.ts';
+
+/**
+ * The model that the options name, with what they say of it.
+ * @throws UserError for a model that colour images do not suit
+ */
+export async function openModel(values: RestoreValues): Promise<Model> {
+  const file = values.model ?? defaultModel;
+  const { overrides, warnings } = await cardOverrides(values);
+  const model = await loadModel(file, overrides);
+  if (model.channels !== 3)
+    throw new UserError(
+      `${file}: takes images of ${model.channels} channels, colour images have 3`,
+    );
+  return { ...model, warnings: [...model.warnings, ...warnings] };
+}
+
+export interface Reader {
+  /** What the options say; undefined where the record of every input says it all. */
+  readonly plan: Plan | undefined;
+  /** @throws UserError for an input that cannot be read or does not suit */
+  read(input: Input): Promise<Example>;
+}
+
+/**
+ * How an input becomes an example.
+ * @throws UserError if the options do not suffice, or do not go together
+ */
+export async function openReader(
+  inputs: readonly Input[],
+  values: RestoreValues,
+  model: Model,
+): Promise<Reader> {
+  const { fit, seed } = values;
+  const { fixed } = model;
+  const checked = (example: Example): Example => {
+    const { operator, measurement } = example;
+    const [, height, width] = operator.restored(imageShape(measurement));
+    canvasFor(model, { height, width }, fit === 'pad');
+    return example;
+  };
+  if (values.simulate) {
+    const plan = await planOf(values);
+    const options = { plan, sigma: sigmaOf(values), seed, fit, fixed };
+    return { plan, read: async (input) => checked(await simulate(input, options)) };
+  }
+  if (values.noise !== undefined)
+    throw new UserError('--noise is what --simulate adds; measurements have theirs', {
+      hint: 'leave out --noise, or add --simulate if the inputs are clean images',
+    });
+  const plan = await planForMeasurements(inputs, values);
+  const options = { values, plan, fixed };
+  return { plan, read: async (input) => checked(await readMeasurement(input, options)) };
+}
+
+/** @throws UserError if a file of the folder is missing or damaged */
+export async function readReplay(folder: string): Promise<Replay> {
+  const [x_T, noise] = await Promise.all([
+    readNpy(path.join(folder, 'x_T.npy')),
+    readNpy(path.join(folder, 'noise.npy')),
+  ]);
+  return { x_T, noise };
+}

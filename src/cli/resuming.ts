@@ -1,0 +1,81 @@
+/** Tells results that need not be made again. */
+import { access, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../errors.ts';
+import { sha256 } from '../pipeline/model.ts';
+import type { Destination } from './destination.ts';
+import type { Identified } from './identity.ts';
+import type { Input } from './inputs.ts';
+
+const quality = z.object({ psnr: z.number().nullable(), ssim: z.number().nullable() });
+/** What of a sidecar says whether its result is whole, what it was made of, and how good it is. */
+const sidecarSchema = z.looseObject({
+  input: z.looseObject({ name: z.string() }),
+  identity: z.object({ options: z.string(), input: z.string() }),
+  result: z.object({ file: z.string(), sha256: z.string(), others: z.array(z.string()) }),
+  residual: z.number(),
+  expectedNoiseNorm: z.number().optional(),
+  metrics: z
+    .object({
+      definition: z.string(),
+      result: quality,
+      measurement: quality,
+      measurementAs: z.string(),
+    })
+    .optional(),
+});
+
+export type Kept = z.infer<typeof sidecarSchema>;
+
+/** A sidecar as it was written; undefined for anything else. */
+export async function readSidecar(file: string): Promise<Kept | undefined> {
+  try {
+    return sidecarSchema.safeParse(JSON.parse(await readFile(file, 'utf8'))).data;
+  } catch {
+    // It is not there, or not dsg's: the result is made, and takes its place.
+    return undefined;
+  }
+}
+
+/** Sidecar, result and what goes with it, as paths. */
+export function filesOf(
+  sidecar: string,
+  { result }: Pick<Kept, 'result'>,
+): { image: string; sidecar: string; others: string[] } {
+  const at = (name: string): string => path.join(path.dirname(sidecar), name);
+  return { image: at(result.file), sidecar, others: result.others.map(at) };
+}
+
+/**
+ * The sidecar of an input's result if that is whole and was made with the same options of the same
+ * input. An input that cannot be read has none; whoever reads it will say why.
+ */
+export async function keptResult(
+  input: Input,
+  destination: Destination,
+  identify: (input: Input) => Promise<Identified>,
+): Promise<Kept | undefined> {
+  const file = `${destination.stem(input.name)}.json`;
+  const kept = await readSidecar(file);
+  if (!kept) return undefined;
+  try {
+    const { identity } = await identify(input);
+    const same =
+      kept.identity.options === identity.options && kept.identity.input === identity.input;
+    return same && (await isWhole(file, kept)) ? kept : undefined;
+  } catch (error) {
+    if (error instanceof UserError || isFileError(error)) return undefined;
+    throw error;
+  }
+}
+
+async function isWhole(sidecar: string, kept: Kept): Promise<boolean> {
+  const { image, others } = filesOf(sidecar, kept);
+  for (const other of others) await access(other);
+  return (await sha256(image)) === kept.result.sha256;
+}
+
+function isFileError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error;
+}

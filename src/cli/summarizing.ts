@@ -1,0 +1,32 @@
+/** Puts the sidecars of a folder together to the report of one run. */
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { fileFailure } from '../files/failure.ts';
+import type { SummaryValues } from './commands/summary.ts';
+import type { Io } from './io.ts';
+import { openReport } from './report.ts';
+import { lineOf } from './restored.ts';
+import { filesOf, readSidecar } from './resuming.ts';
+
+/** @returns the exit code */
+export async function summarize(
+  [folder = '.']: readonly string[],
+  { json }: SummaryValues,
+  io: Io,
+): Promise<number> {
+  const names = await readdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw fileFailure('read', folder, error);
+  });
+  const report = openReport(io, { json, quiet: false, inputs: 0 });
+  for (const name of names.filter((n) => n.endsWith('.json')).sort()) {
+    const file = path.join(folder, name);
+    const sidecar = await readSidecar(file);
+    if (!sidecar) continue;
+    const files = filesOf(file, sidecar);
+    report.result(lineOf(files.image, sidecar), { ...sidecar, files }, sidecar.input.name);
+  }
+  report.end();
+  const count = report.results() === 1 ? '1 result' : `${report.results()} results`;
+  if (!json) io.stdout.write(`${count}\n`);
+  return 0;
+}

@@ -1,0 +1,53 @@
+/** How much arithmetic a graph is, from the shapes of its matrix products and convolutions. */
+import type { NodeProto } from 'onnx-buf';
+import { dtypes } from './dtype.ts';
+import type { Graph } from './graph.ts';
+import { sizeOf } from '../tensor/tensor.ts';
+import { stringAttr } from './attributes.ts';
+
+type Shape = readonly number[];
+type Count = (inputs: readonly Shape[], output: Shape, node: NodeProto) => number;
+
+/** Multiplications and additions; every other operator moves memory rather than computes. */
+const counts: Readonly<Record<string, Count>> = {
+  // Every output takes a window of input channels a group; the kernel is [out, in/group, ...].
+  Conv: ([, w = []], y) => 2 * sizeOf(y) * sizeOf(w.slice(1)),
+  // Every input is spread over a window; the kernel is [in, out/group, ...].
+  ConvTranspose: ([x = [], w = []]) => 2 * sizeOf(x) * sizeOf(w.slice(1)),
+  MatMul: ([a = []], y) => 2 * sizeOf(y) * (a.at(-1) ?? 1),
+  Gemm: ([a = []], y) => (2 * sizeOf(y) * sizeOf(a)) / (y[0] ?? 1),
+  Einsum: (inputs, _, node) => 2 * lettersSize(inputs, stringAttr(node, 'equation', '')),
+  // Q Kᵀ and P V. With heads folded into channels, [N,L,C], channels hold all of them.
+  Attention: ([q = [], k = []]) => 4 * sizeOf(q) * (k.at(-2) ?? 1),
+};
+
+/** Floating-point operations of one run; 2 a multiply-add. */
+export function flopsOf(graph: Graph): number {
+  return graph.nodes.reduce((n, node) => n + (nodeFlops(graph, node) ?? 0), 0);
+}
+
+/** Bytes read and written by the nodes that only move memory, each by itself. */
+export function bytesMoved(graph: Graph): number {
+  const bytes = (name: string): number => {
+    const value = graph.values.get(name);
+    return value ? sizeOf(value.shape) * dtypes[value.dtype].bytes : 0;
+  };
+  return graph.nodes
+    .filter((node) => nodeFlops(graph, node) === undefined && node.opType !== 'Reshape')
+    .flatMap((node) => [...node.input, ...node.output])
+    .reduce((n, name) => n + bytes(name), 0);
+}
+
+function nodeFlops(graph: Graph, node: NodeProto): number | undefined {
+  const shape = (name: string | undefined): Shape => graph.values.get(name ?? '')?.shape ?? [];
+  return counts[node.opType]?.(node.input.map(shape), shape(node.output[0]), node);
+}
+
+function lettersSize(inputs: readonly Shape[], equation: string): number {
+  const terms = (equation.split('->')[0] ?? '').replaceAll(' ', '').split(',');
+  const sizes = new Map<string, number>();
+  terms.forEach((term, i) =>
+    [...term].forEach((letter, axis) => sizes.set(letter, inputs[i]?.[axis] ?? 1)),
+  );
+  return sizeOf([...sizes.values()]);
+}

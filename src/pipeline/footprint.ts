@@ -1,0 +1,60 @@
+/** How much memory a batch takes, and how large a batch the machine has memory for. */
+import { guidedGraph, stepGraph } from '../guided/guided.ts';
+import { imageShape } from '../operators/operator.ts';
+import type { Graph } from '../onnx/graph.ts';
+import { byteLength } from '../onnx/initializer.ts';
+import { graphFor } from './model.ts';
+import { placementOf, type Job, type RestoreOptions } from './restore.ts';
+
+/** Beyond this a CPU gains nothing more, and an interruption loses more. */
+const largest = 8;
+/** The rest is for decoding, encoding, fragmentation and the other users of the machine. */
+const share = 0.6;
+
+/** The largest batch, from 1 to 8, for which every lane has memory at the same time. */
+export async function fittingBatch(
+  job: Job,
+  options: RestoreOptions & { readonly lanes: number },
+): Promise<number> {
+  const { fixed, perImage } = await footprint(job, options);
+  const budget = (process.availableMemory() * share) / options.lanes - fixed;
+  return Math.min(largest, Math.max(1, Math.floor(budget / perImage)));
+}
+
+/** Estimated bytes of a lane: `fixed` for weights, and `perImage` for what is live at the peak. */
+export async function footprint(
+  { operator, measurement }: Job,
+  { model, margin }: Pick<RestoreOptions, 'model' | 'margin'>,
+): Promise<{ fixed: number; perImage: number }> {
+  const image = operator.restored(imageShape(measurement));
+  const { canvas, placed } = placementOf(model, image, margin);
+  const graph = await graphFor(model, 1, canvas);
+  const plain = stepGraph(graph, model.card);
+  const guided = guidedGraph(graph, model.card, operator, placed);
+  // Beside the weights as they are, ONNX Runtime keeps a copy packed for its kernels.
+  return { fixed: 2 * (weights(plain) + weights(guided)), perImage: peakBytes(guided) };
+}
+
+function weights({ initializers }: Graph): number {
+  return [...initializers.values()].reduce((n, t) => n + byteLength(t), 0);
+}
+
+/** The most bytes of computed values that are alive at once, if each dies with its last use. */
+export function peakBytes(graph: Graph): number {
+  const lastUse = new Map<string, number>();
+  graph.nodes.forEach((node, i) => node.input.forEach((name) => lastUse.set(name, i)));
+  for (const { name } of graph.outputs) lastUse.set(name, graph.nodes.length);
+  const bytes = (name: string): number => {
+    const value = graph.values.get(name);
+    return value && !graph.initializers.has(name) ? byteLength(value) : 0;
+  };
+  let alive = graph.inputs.reduce((n, { name }) => n + bytes(name), 0);
+  let peak = alive;
+  graph.nodes.forEach((node, i) => {
+    for (const name of node.output) alive += bytes(name);
+    peak = Math.max(peak, alive);
+    const dying = new Set([...node.input, ...node.output]);
+    for (const name of dying) if ((lastUse.get(name) ?? i) === i) alive -= bytes(name);
+  });
+  return peak;
+}

@@ -1,0 +1,223 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parseResults, serializeResults, type Results } from '../../src/report/results.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
+import { dsg, expectDone, filesIn, restore, writePicture, type Outcome } from './harness.ts';
+import { writeFailing, writeShrinking } from './models.ts';
+
+const folder = temporaryFolder();
+const at = (name: string): string => join(folder, name);
+const model = writeShrinking(at('model.onnx'));
+const [clean, out] = [at('clean'), at('out')];
+const common = ['--model', model, '--device', 'cpu', '--tasks', 'sr,inpaint', '--quiet'];
+const shape = ['--methods', 'dsg,dps', '--steps', '2,3', '--samples', '2'];
+
+const bench = (output: string, ...options: string[]): Promise<Outcome> =>
+  dsg(['bench', clean, '-o', output, ...common, ...options]);
+const read = (output: string): Results =>
+  parseResults(readFileSync(join(output, 'results.json'), 'utf8'), output);
+
+let first: Outcome;
+beforeAll(async () => {
+  await writePicture(join(clean, 'a.png'), 16);
+  await writePicture(join(clean, 'deep/b.png'), 16, 3);
+  first = await bench(out, ...shape);
+});
+
+describe('a benchmark', () => {
+  it('restores every image in every way, and writes what it found', () => {
+    expectDone(first);
+    const { cells, groups, measurements, failures } = read(out);
+    expect([cells.length, groups.length, measurements.length, failures.length]).toEqual([
+      32, 8, 4, 0,
+    ]);
+    for (const { scores, loss, steps } of cells) {
+      expect(Object.keys(scores)).toEqual([
+        'psnr',
+        'ssim',
+        'residual',
+        'residualRatio',
+        'secondsPerStep',
+      ]);
+      expect(loss.map(([index]) => index)).toEqual(steps === 2 ? [1, 0] : [2, 1, 0]);
+    }
+    const files = filesIn(out);
+    for (const { file } of [...cells, ...measurements, ...read(out).images])
+      expect(files).toContain(file);
+    for (const file of ['results.json', 'results.md', 'results.csv', 'report.html'])
+      expect(files).toContain(file);
+    expect(first.stdout).toContain('task     method  steps  images  PSNR dB  ±images  ±samples');
+  });
+
+  it('says what every number is', () => {
+    const { metrics, groups } = read(out);
+    for (const group of groups)
+      expect(Object.keys(group.statistics).filter((m) => !(m in metrics))).toEqual([]);
+    for (const { range, definition } of Object.values(metrics)) {
+      expect(range).toHaveLength(2);
+      expect(definition.length).toBeGreaterThan(20);
+    }
+  });
+
+  it('freezes the operator: the record holds the mask of the results', () => {
+    const { measurements } = read(out);
+    for (const { operator, image, task } of measurements.filter((m) => m.task === 'inpaint')) {
+      const file = join(out, `${task}/measurements/${image}.operator.json`);
+      const record = JSON.parse(readFileSync(file, 'utf8'));
+      expect(operator['mask']).toMatchObject({ sha256: record.operator.mask.sha256 });
+    }
+    expect(new Set(measurements.map((m) => m.sha256)).size).toBe(3);
+  });
+
+  it('gives what restore gives, byte for byte; further samples are others', async () => {
+    const degradation = ['--task', 'sr', '--simulate', '--noise', '0.05'];
+    const sampling = ['--model', model, '--method', 'dsg', '--steps', '3'];
+    const done = await restore([clean, ...degradation, ...sampling, '-o', at('restored')]);
+    expectDone(done);
+    const bytes = (file: string): string => readFileSync(file).toString('base64');
+    for (const name of ['a', 'deep/b']) {
+      const sample = (k: number): string => bytes(join(out, `sr/dsg-3/${name}.sample${k}.png`));
+      expect(sample(0)).toBe(bytes(at(`restored/${name}.png`)));
+      expect(sample(1)).not.toBe(sample(0));
+    }
+  });
+
+  it('run again makes nothing again but what is missing or was made otherwise', async () => {
+    const before = read(out);
+    const [gone, damaged] = [before.cells[3]!, before.cells[9]!];
+    rmSync(join(out, gone.file));
+    writeFileSync(join(out, damaged.file.replace(/png$/, 'json')), '{');
+    const kept = ({ cells }: Results) =>
+      cells.filter((c) => c.hash !== gone.hash && c.hash !== damaged.hash);
+    expectDone(await bench(out, ...shape));
+    const after = read(out);
+    // Times are of the run that made a cell.
+    expect(kept(after)).toEqual(kept(before));
+    expect(after.cells[3]!.seconds).not.toBe(gone.seconds);
+    expect(after.cells[9]!.scores['psnr']).toBe(damaged.scores['psnr']);
+    expect(after.groups.map((g) => g.statistics['psnr'])).toEqual(
+      before.groups.map((g) => g.statistics['psnr']),
+    );
+  });
+
+  it('a report can be made again from its results', async () => {
+    const done = await dsg(['report', join(out, 'results.json'), '-o', at('again.html')]);
+    expectDone(done);
+    expect(readFileSync(at('again.html')).equals(readFileSync(join(out, 'report.html')))).toBe(
+      true,
+    );
+    expectDone(await dsg(['report', out, '-o', at('few.html'), '--images', '1']));
+    const few = readFileSync(at('few.html'), 'utf8');
+    expect(few).toContain('1 of 2 images, evenly spread over the range of PSNR');
+  });
+});
+
+describe('regression', () => {
+  const one = ['--methods', 'dsg', '--steps', '2'];
+  const baseline = async (change: (results: Results) => void): Promise<string> => {
+    const results = read(at('now'));
+    change(results);
+    writeFileSync(at('old.json'), serializeResults(results));
+    return at('old.json');
+  };
+  beforeAll(async () => expectDone(await bench(at('now'), ...one)));
+
+  it.each([
+    ['the same', () => {}, [], 0],
+    ['a little better', (r: Results) => (r.groups[0]!.statistics['psnr']!.mean += 0.05), [], 0],
+    ['better', (r: Results) => (r.groups[0]!.statistics['psnr']!.mean += 0.2), [], 3],
+    [
+      'better, within a tolerance',
+      (r: Results) => (r.groups[0]!.statistics['psnr']!.mean += 0.2),
+      ['--tolerance', 'psnr=0.5'],
+      0,
+    ],
+    ['other noise', (r: Results) => (r.measurements[0]!.sigma = 0.2), [], 1],
+  ])('against a run that was %s', async (_, change, options, code) => {
+    const file = await baseline(change);
+    const done = await bench(at('now'), ...one, '--baseline', file, ...options);
+    expect(done.code).toBe(code);
+    expect(done.stderr.includes('fell short')).toBe(code === 3);
+  });
+
+  it('names what fell short', async () => {
+    const file = await baseline((r) => (r.groups[1]!.statistics['psnr']!.mean = 99));
+    const { stderr } = await bench(at('now'), ...one, '--baseline', file, '--min', 'ssim=0.9999');
+    expect(stderr).toMatch(/sr dsg 2 +ssim +\S+ +at least 0.9999\n/);
+    expect(stderr).toMatch(/inpaint dsg 2 +psnr +\S+ +99 as before, tolerance 0.1\n/);
+  });
+});
+
+describe('protocols', () => {
+  it('noise of DiffPIR is converted to the range of dsg, which the results say', async () => {
+    const done = await bench(
+      at('diffpir'),
+      '--protocol',
+      'diffpir',
+      '--methods',
+      'none',
+      '--steps',
+      '2',
+    );
+    expectDone(done);
+    const { measurements, protocol } = read(at('diffpir'));
+    expect(measurements.map((m) => [m.task, m.sigma])).toEqual([
+      ['sr', 0.1],
+      ['inpaint', 0],
+      ['sr', 0.1],
+      ['inpaint', 0],
+    ]);
+    expect(protocol.notes).toContain('sr: noise 0.05 on [0,1] is 0.1 on [-1,1]');
+  });
+
+  it('other noise than the protocol has is said', async () => {
+    expectDone(await bench(at('loud'), '--noise', '0.3', '--methods', 'none', '--steps', '2'));
+    const { measurements, protocol } = read(at('loud'));
+    expect(new Set(measurements.map((m) => m.sigma))).toEqual(new Set([0.3]));
+    expect(protocol.notes.at(-1)).toBe('noise 0.3 on [-1,1] by --noise');
+  });
+});
+
+it('what diverges is reported, the rest goes on, the exit code says so', async () => {
+  const failing = ['--model', writeFailing(at('failing.onnx'))];
+  const done = await bench(at('failed'), '--methods', 'none', '--steps', '2', ...failing);
+  expect(done.code).toBe(1);
+  const { failures, cells } = read(at('failed'));
+  expect(cells).toEqual([]);
+  expect(failures.map((f) => f.what)).toEqual([
+    'sr/none-2/a.sample0',
+    'sr/none-2/deep/b.sample0',
+    'inpaint/none-2/a.sample0',
+    'inpaint/none-2/deep/b.sample0',
+  ]);
+});
+
+it('a bad image does not keep the others', async () => {
+  await writePicture(at('mixed/good.png'), 16);
+  writeFileSync(at('mixed/bad.png'), 'not an image');
+  const quick = ['--methods', 'none', '--steps', '2'];
+  const done = await dsg(['bench', at('mixed'), '-o', at('mixed-out'), ...common, ...quick]);
+  expect(done.code).toBe(1);
+  expect(done.stderr).toContain('bad.png: not an image');
+  const { images, failures } = read(at('mixed-out'));
+  expect(images.map((i) => i.name)).toEqual(['good']);
+  expect(failures).toHaveLength(1);
+});
+
+it.each([
+  [['--tasks', 'sr,sr'], 'Expected every value once.'],
+  [['--methods', 'magic'], 'Expected one of dsg, dps, none.'],
+  [['--steps', '20,x'], 'Expected an integer'],
+  [['--baseline', at('missing.json')], 'no such file'],
+])('%j is refused', async (options, message) => {
+  const { code, stderr } = await bench(at('refused'), ...options);
+  expect(code).toBe(1);
+  expect(stderr).toContain(message);
+});
+
+it('one image is no set', async () => {
+  const { code, stderr } = await dsg(['bench', join(clean, 'a.png'), '-o', out, '--fid', 'x.onnx']);
+  expect(code).toBe(1);
+  expect(stderr).toContain('--fid compares sets of images, and there is one image');
+});

@@ -1,0 +1,53 @@
+/** What becomes of operands: files, folders, patterns, and lists on stdin. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { expect, it } from 'vitest';
+import { findInputs } from '../../src/cli/inputs.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
+
+const folder = temporaryFolder();
+const at = (name: string): string => join(folder, name);
+for (const name of [
+  'a.png',
+  'b.jpg',
+  'b.mask.png',
+  'notes.txt',
+  'x[1].png',
+  'deep/a.png',
+  'deep/er/c.npy',
+  'out/a.png',
+]) {
+  mkdirSync(dirname(at(name)), { recursive: true });
+  writeFileSync(at(name), '');
+}
+
+const cases: [what: string, operands: string[], stdin: string | undefined, names: string[]][] = [
+  ['a folder', ['deep'], undefined, ['a', 'er/c']],
+  ['a pattern', ['*.{png,jpg}'], undefined, ['a', 'b', 'x[1]']],
+  ['a pattern over folders', ['**/*.png'], undefined, ['a', 'deep/a', 'x[1]']],
+  ['a pattern below a folder', ['deep/**'], undefined, ['a', 'er/c']],
+  ['a file whose name looks like a pattern', ['x[1].png'], undefined, ['x[1]']],
+  ['a list', ['-'], 'b.jpg\r\nx[1].png\n\ndeep\n', ['b', 'x[1]', 'a', 'er/c']],
+  ['a list with NUL characters', ['-'], 'a.png\0b.jpg\0', ['a', 'b']],
+  ['several of them', ['b.jpg', '-', 'deep/er/*'], 'a.png\n', ['b', 'a', 'c']],
+];
+
+it.each(cases)('%s', async (_, operands, stdin, names) => {
+  const absolute = (line: string): string => (line === '' || line === '-' ? line : at(line));
+  const separator = stdin?.includes('\0') ? '\0' : '\n';
+  const lines = stdin?.split(separator).map(absolute).join(separator);
+  const given = lines === undefined ? undefined : Readable.from([lines]);
+  const inputs = await findInputs(operands.map(absolute), at('out'), given);
+  expect(inputs.map((input) => input.name)).toEqual(names);
+});
+
+it.each([
+  ['*.webp', undefined, 'no images match'],
+  ['-', '\n\n', 'no names on the standard input'],
+  ['-', `${at('a.png')}\n${at('deep/a.png')}`, "two images are named 'a'"],
+])('%s is refused', async (operand, stdin, message) => {
+  const given = stdin === undefined ? undefined : Readable.from([stdin]);
+  const finding = findInputs([operand === '-' ? operand : at(operand)], undefined, given);
+  await expect(finding).rejects.toThrow(message);
+});

@@ -1,0 +1,150 @@
+/** Models that are damaged, too large, or something else than they seem. */
+import { closeSync, openSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import {
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as Kind,
+  GraphProtoSchema,
+  NodeProtoSchema,
+} from 'onnx-buf';
+import { describe, expect, it } from 'vitest';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { initializerFrom } from '../../src/onnx/initializer.ts';
+import { parseModel, readModel } from '../../src/onnx/read.ts';
+import { encodeGraph, encodeModel, writeGraph } from '../../src/onnx/write.ts';
+import { resolveGraph } from '../../src/session/resolve.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
+import { runGraph } from '../helpers/run.ts';
+import { dsg } from './harness.ts';
+import { writeModel } from './models.ts';
+
+const folder = temporaryFolder();
+const at = (name: string): string => join(folder, name);
+const sizes = ['batch=1', 'height=8', 'width=8'].flatMap((d) => ['--dim', d]);
+
+/** y = x + (if c then x x else x), whose branches read x from outside. */
+function writeBranching(): string {
+  const b = new GraphBuilder();
+  const x = b.input('x', 'float32', [2]);
+  const c = b.input('c', 'bool', []);
+  b.output(b.add(x, x), 'y');
+  const { proto } = parseModel(encodeGraph(b.graph), { folder, where: 'branching' });
+  const y = proto.graph?.output[0];
+  const branch = (name: string, opType: string, input: string[]) =>
+    create(AttributeProtoSchema, {
+      name,
+      type: Kind.GRAPH,
+      g: create(GraphProtoSchema, {
+        name,
+        node: [{ opType, name: `${name}/${opType}`, input, output: [`${name}.out`] }],
+        output: [{ ...y, name: `${name}.out` }] as never,
+      }),
+    });
+  const attribute = [
+    branch('then_branch', 'Mul', [x.name, x.name]),
+    branch('else_branch', 'Identity', [x.name]),
+  ];
+  const choice = { opType: 'If', name: '/head/If', input: [c.name], output: ['chosen'], attribute };
+  proto.graph?.node.unshift(create(NodeProtoSchema, choice));
+  const add = proto.graph?.node.find((n) => n.opType === 'Add');
+  if (add) add.input = [x.name, 'chosen'];
+  writeFileSync(at('branching.onnx'), encodeModel(proto));
+  return at('branching.onnx');
+}
+
+describe('differentiate', () => {
+  it('names the node of control flow, though the path enters it from outside', async () => {
+    const done = await dsg(['differentiate', writeBranching(), '-o', at('never.onnx')]);
+    expect(done.code).toBe(1);
+    expect(done.stderr).toMatch(/If +opset 17 +node \/head\/If .*control flow/);
+  });
+
+  it('stops the gradient at a value', async () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2]);
+    const square = b.mul(x, x);
+    b.output(b.mul(square, x), 'y');
+    writeFileSync(at('cube.onnx'), encodeGraph(b.graph));
+    const args = ['differentiate', at('cube.onnx'), '-o', at('stopped.onnx'), '-q'];
+    expect((await dsg([...args, '--stop', square.name])).code).toBe(0);
+    const graph = await resolveGraph(await readModel(at('stopped.onnx')));
+    const feed = (...v: number[]) => ({ shape: [2], data: Float32Array.from(v) });
+    const out = await runGraph(graph, { x: feed(2, -3), 'y.cotangent': feed(1, 1) });
+    expect([...(out['x.gradient']?.data ?? [])]).toEqual([4, 9]);
+    const wrong = await dsg([...args, '--stop', 'nothing']);
+    expect(wrong.stderr).toMatch(/cube\.onnx: no value 'nothing' to stop the gradient at/);
+  });
+});
+
+describe('a file', () => {
+  it('of 3 GB is refused with advice', async () => {
+    writeFileSync(at('huge.onnx'), '');
+    truncateSync(at('huge.onnx'), 3e9);
+    const done = await dsg(['inspect', at('huge.onnx')]);
+    expect(done.stderr).toMatch(
+      /huge\.onnx: 3000000000 bytes; a protobuf message holds less than 2 GB\nhint: .*external data/,
+    );
+  });
+
+  it('whose weights lie beyond 2 GB of external data is read', async () => {
+    const b = new GraphBuilder();
+    const w = initializerFrom('float32', [2048], new Float32Array(2048).fill(3));
+    b.output(b.mul(b.input('x', 'float32', [2048]), b.initializer('w', w)), 'y');
+    await writeGraph(b.graph, at('far.onnx'), { externalFrom: 1 });
+    const model = await readModel(at('far.onnx'));
+    const far = 2 ** 31 + 4096;
+    const entry = model.proto.graph?.initializer[0]?.externalData.find((e) => e.key === 'offset');
+    if (entry) entry.value = String(far);
+    const fd = openSync(at('far.onnx.data'), 'w');
+    writeSync(fd, new Uint8Array(w.bytes()), 0, w.bytes().byteLength, far);
+    closeSync(fd);
+    const x = { shape: [2048], data: new Float32Array(2048).fill(2) };
+    const { y } = await runGraph(await resolveGraph(model), { x });
+    expect(y?.data.every((v) => v === 6)).toBe(true);
+  });
+
+  it('that is truncated is refused', async () => {
+    const whole = writeModel(at('whole.onnx'), (b, x, t) => b.mul(x, t));
+    const { size } = statSync(whole);
+    truncateSync(whole, size - 30);
+    expect((await dsg(['inspect', whole])).stderr).toMatch(
+      /whole\.onnx: not an ONNX model, or trunc/,
+    );
+  });
+});
+
+describe('inspect warns of', () => {
+  const warnings = async (file: string): Promise<string> => {
+    const { stdout } = await dsg(['inspect', file, ...sizes, '--json']);
+    const { epsilonModel } = JSON.parse(stdout) as { epsilonModel: { warnings: string[] } };
+    return epsilonModel.warnings.join('\n');
+  };
+
+  it.each<[string, string, string, RegExp]>([
+    ['nothing, without reason', 'plain.onnx', 'plain', /^$/],
+    ['NaN in weights', 'nan.onnx', 'nan', /NaN or infinite weights: weights/],
+    ['v-prediction by name', 'v_prediction.onnx', 'plain', /v-prediction.*--card prediction=v/],
+    ['a range of [0,1]', 'unit.onnx', 'unit', /from \[0,1\] to \[-1,1\].*--card range=\[0,1\]/],
+    ['images instead of noise', 'sigmoid.onnx', 'sigmoid', /its output is a Sigmoid/],
+  ])('%s', async (_, name, kind, expected) => {
+    const file = writeModel(at(name), (b, x, t) => {
+      const one = b.scalar(1, x);
+      const seen = kind === 'unit' ? b.sub(b.scale(x, 2), one) : x;
+      const w = initializerFrom(
+        'float32',
+        [1, 1, 1, 1],
+        Float32Array.of(kind === 'nan' ? NaN : 0.5),
+      );
+      const y = b.mul(b.mul(seen, b.initializer('weights', w)), t);
+      return kind === 'sigmoid' ? b.op('Sigmoid', [y]) : y;
+    });
+    const found = await warnings(file);
+    expect(found).toMatch(expected);
+  });
+
+  it('latents', async () => {
+    const file = writeModel(at('latent.onnx'), (b, x, t) => b.mul(x, t), { channels: 4 });
+    expect(await warnings(file)).toMatch(/4 channels are latents/);
+  });
+});

@@ -1,0 +1,178 @@
+/** Runs that stop in the middle, and runs that go on from there. */
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { afterAll, describe, expect, it } from 'vitest';
+import { temporaryName } from '../../src/files/leftovers.ts';
+import { digestsOf } from '../helpers/digests.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
+import { expectDone, filesIn, restore, writeHalfMask, writePicture } from './harness.ts';
+import { writeShrinking } from './models.ts';
+
+const folder = temporaryFolder();
+const at = (name: string): string => join(folder, name);
+const model = writeShrinking(at('model.onnx'));
+const names = ['a', 'b', 'c', 'deep/d', 'e'];
+for (const [i, name] of names.entries()) await writePicture(at(`clean/${name}.png`), 16, i);
+const options = ['--task', 'deblur', '--kernel-size', '5', '--simulate', '--trace', '2'];
+const quick = ['--model', model, '--steps', '4'];
+let runs = 0;
+
+/** Restores the folder of clean images; `more` counts over the usual options. */
+async function run(out: string, ...more: string[]) {
+  const done = await restore([at('clean'), ...options, ...quick, '-o', out, ...more]);
+  const made = done.stdout.split('\n').filter((line) => line.includes('PSNR'));
+  return { ...done, made: made.map((line) => line.slice(out.length + 1).split('.')[0]) };
+}
+
+function fresh(): string {
+  return at(`out-${runs++}`);
+}
+
+/** All that results consist of: every byte but those of the sidecars' date and timing. */
+function contents(out: string): unknown {
+  const files = filesIn(out);
+  const isSidecar = (name: string): boolean => /\/?[a-e]\.json$/.test(name);
+  const sidecars = files.filter(isSidecar).map((name) => {
+    const { date, timing, ...rest } = JSON.parse(readFileSync(join(out, name), 'utf8'));
+    expect({ date, timing }).toEqual({ date: expect.any(String), timing: expect.any(Object) });
+    return [name, rest];
+  });
+  const others = files.filter((name) => !isSidecar(name));
+  return { ...Object.fromEntries(sidecars), ...digestsOf(out, others) };
+}
+
+const whole = fresh();
+expectDone(await run(whole));
+
+describe('--resume', () => {
+  it.each<[what: string, harm: (out: string) => void, redone: string[]]>([
+    ['nothing', () => undefined, []],
+    ['a missing sidecar', (out) => rmSync(join(out, 'b.json')), ['b']],
+    ['a missing result', (out) => rmSync(join(out, 'deep/d.png')), ['deep/d']],
+    ['a missing trace', (out) => rmSync(join(out, 'c.trace.webp')), ['c']],
+    ['a changed result', (out) => appendFileSync(join(out, 'e.png'), '.'), ['e']],
+    ['a damaged sidecar', (out) => writeFileSync(join(out, 'a.json'), '{"result'), ['a']],
+    ['a foreign sidecar', (out) => writeFileSync(join(out, 'a.json'), '{"steps":4}'), ['a']],
+  ])('after %s makes what is needed, and the bytes of one run', async (_, harm, redone) => {
+    const out = fresh();
+    await run(out);
+    harm(out);
+    const done = await run(out, '--resume');
+    expectDone(done);
+    expect(done.made).toEqual(redone);
+    expect(done.stderr).toContain(`resume: ${names.length - redone.length} of 5 complete`);
+    expect(contents(out)).toEqual(contents(whole));
+  });
+
+  it.each<[string, string[]]>([
+    ['steps', ['--steps', '3']],
+    ['seed', ['--seed', '1']],
+    ['method', ['--method', 'dps']],
+    ['rate', ['--rate', '0.3']],
+    ['eta', ['--eta', '0.5']],
+    ['noise', ['--noise', '0.1']],
+    ['degradation', ['--kernel-size', '7']],
+    ['trace', ['--trace', '1']],
+    ['format', ['--format', 'npy']],
+    ['card', ['--card', 'schedule.name=cosine']],
+    ['model', ['--model', writeShrinking(at('fixed.onnx'), { open: false })]],
+  ])('makes all anew with another %s', async (_, more) => {
+    const out = fresh();
+    await run(out);
+    const done = await run(out, '--resume', ...more);
+    expectDone(done);
+    expect(done.made.sort()).toEqual(names);
+  });
+
+  it.each<[string, string[]]>([
+    ['batch', ['--batch', '2']],
+    ['lanes', ['--lanes', '2']],
+    ['both, and automatic', ['--batch', 'auto', '--lanes', '2']],
+    ['shards', ['--shard', '1/1']],
+  ])('keeps all with another %s', async (_, more) => {
+    const out = fresh();
+    await run(out, ...more);
+    expect(contents(out)).toEqual(contents(whole));
+    expect((await run(out, '--resume')).made).toEqual([]);
+  });
+
+  it('notices another input of the same name, and another mask of the same path', async () => {
+    const out = fresh();
+    const [image, mask] = [at('one/x.png'), at('mask.png')];
+    const args = [image, '--task', 'inpaint', '--mask', mask, ...quick, '-o', out, '--resume'];
+    const again = async () => (await restore(args)).stdout !== '';
+    await writePicture(image, 16, 1);
+    await writeHalfMask(mask, 16, 16);
+    expect([await again(), await again()]).toEqual([true, false]);
+    await writePicture(image, 16, 2);
+    expect([await again(), await again()]).toEqual([true, false]);
+    await writePicture(mask, 16, 3);
+    expect([await again(), await again()]).toEqual([true, false]);
+  });
+
+  it('--json tells of kept results what it told when they were made', async () => {
+    const out = fresh();
+    const first = await run(out, '--json');
+    const second = await run(out, '--json', '--resume');
+    expect(JSON.parse(second.stdout)).toEqual(JSON.parse(first.stdout));
+  });
+});
+
+describe('what killed runs leave', () => {
+  it('is cleared by the next run, and what living runs are writing is not', async () => {
+    const out = fresh();
+    await mkdir(join(out, 'deep'), { recursive: true });
+    // A process that has come and gone; this very process.
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    const dead = temporaryName().replace(`-${process.pid}-`, `-${pid}-`);
+    const [alive, foreign] = [temporaryName(), `.dsg-01234567-1-${'0'.repeat(36)}.tmp`];
+    for (const name of [dead, `deep/${dead}`, alive, foreign]) writeFileSync(join(out, name), 'x');
+    expectDone(await run(out));
+    const left = filesIn(out).filter((name) => name.includes('.tmp'));
+    expect(left.sort()).toEqual([alive, foreign].sort());
+  });
+});
+
+describe('when results cannot be written', () => {
+  it('stops at a vanished folder without making it anew', async () => {
+    const out = fresh();
+    const done = await restore([at('clean'), ...options, ...quick, '-o', out], {
+      watch: (text) =>
+        text.startsWith('image 2 of 5') &&
+        rmSync(out, { recursive: true, force: true, maxRetries: 3 }),
+    });
+    expect(done.stderr).toContain(`error: ${out}: the folder for the results is no longer there`);
+    expect(done.code).toBe(1);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  const disk = at('disk');
+  mkdirSync(disk);
+  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=96k', 'tmpfs', disk]);
+  afterAll(() => void (mount.status === 0 && spawnSync('umount', [disk])));
+
+  it.skipIf(mount.status !== 0)('loses nothing on a full disk, and goes on with room', async () => {
+    const done = await run(disk);
+    expect(done.code).toBe(1);
+    expect(done.stderr).toMatch(
+      /error: cannot write .*: no space left on the device\nhint: .*--resume/,
+    );
+    expect(done.made.length).toBeGreaterThan(0);
+    expect(done.made.length).toBeLessThan(names.length);
+    expect(filesIn(disk).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    spawnSync('mount', ['-o', 'remount,size=1m', disk]);
+    const resumed = await run(disk, '--resume');
+    expectDone(resumed);
+    expect([...done.made, ...resumed.made].sort()).toEqual(names);
+    expect(contents(disk)).toEqual(contents(whole));
+  });
+});

@@ -1,0 +1,96 @@
+/** When quality counts as fallen. */
+import { describe, expect, test } from 'vitest';
+import { catalogue } from '../../src/metrics/catalogue.ts';
+import {
+  behindBaseline,
+  belowLimits,
+  refuseIncomparable,
+  shortfallTable,
+  subjectsOf,
+} from '../../src/report/regression.ts';
+import { toText } from '../../src/report/table.ts';
+import { fixture, measurement } from './fixture.ts';
+
+const subject = (scores: Record<string, number>) => [{ name: 'sr dsg 20', scores }];
+
+test.each([
+  [{ psnr: 25 }, { min: { psnr: 25 }, max: {} }, []],
+  [{ psnr: 24.9 }, { min: { psnr: 25 }, max: {} }, ['at least 25']],
+  [{ psnr: Infinity }, { min: { psnr: 25 }, max: {} }, []],
+  [{ lpips: 0.3 }, { min: {}, max: { lpips: 0.2 } }, ['at most 0.2']],
+  [{ lpips: 0.2 }, { min: {}, max: { lpips: 0.2 } }, []],
+  [{ ssim: 0.5 }, { min: { psnr: 25, ssim: 0.6 }, max: {} }, ['at least 25', 'at least 0.6']],
+])('limits: %j under %j', (scores, limits, needed) =>
+  expect(belowLimits(subject(scores), limits).map((s) => s.needed)).toEqual(needed),
+);
+
+// Dyadic numbers, so that differences are exact.
+test.each([
+  ['psnr', 25, 25, 0, false],
+  ['psnr', 24.875, 25, 0.125, false],
+  ['psnr', 24.75, 25, 0.125, true],
+  ['psnr', 30, 25, 0, false],
+  ['psnr', Infinity, Infinity, 0, false],
+  ['psnr', 25, Infinity, 0.125, true],
+  ['lpips', 0.5, 0.25, 0.125, true],
+  ['lpips', 0.25, 0.5, 0, false],
+  ['residualRatio', 0.5, 1.25, 0.125, true],
+  ['residualRatio', 0.75, 1.25, 0, false],
+])('%s of %d after %d, tolerance %d', (metric, now, before, tolerance, falls) => {
+  const found = behindBaseline(
+    subject({ [metric]: now }),
+    subject({ [metric]: before }),
+    { [metric]: tolerance },
+    catalogue,
+  );
+  expect(found.length > 0).toBe(falls);
+});
+
+test('what is no longer there fell short; what is new, or not compared, did not', () => {
+  const before = [...subject({ psnr: 25, ssim: 0.5 }), { name: 'gone', scores: { psnr: 20 } }];
+  const now = [...subject({ psnr: 25, ssim: 0.1 }), { name: 'new', scores: { psnr: 1 } }];
+  expect(behindBaseline(now, before, { psnr: 0.1 }, catalogue)).toEqual([
+    { name: 'gone', metric: 'psnr', value: undefined, needed: '20 as before, tolerance 0.1' },
+  ]);
+});
+
+describe('runs that cannot be compared', () => {
+  const now = fixture();
+  const other = (change: object) => ({
+    ...fixture(),
+    measurements: now.measurements.map((m) => ({ ...m, ...change })),
+  });
+  test.each([
+    ['another mask', other({ sha256: 'f'.repeat(64) }), 'another operator or mask in sr of cat'],
+    ['other noise', other({ sigma: 0.1 }), 'sr of cat has noise 0.1 of seed 0, not 0.05 of 0'],
+    ['another seed', other({ seed: 3 }), 'noise 0.05 of seed 3, not 0.05 of 0'],
+    ['another image', fixture({ images: ['cat'] }), 'old.json: has no sr of deep/dog'],
+    [
+      'another file of that name',
+      { ...fixture(), images: now.images.map((i) => ({ ...i, sha256: 'e'.repeat(64) })) },
+      'made from another file of cat',
+    ],
+  ])('%s', (_, before, message) =>
+    expect(() => refuseIncomparable(now, before, 'old.json')).toThrow(message),
+  );
+
+  test('a run with more tasks can be a baseline', () => {
+    const more = fixture({ tasks: ['sr', 'inpaint', 'deblur'] });
+    expect(() => refuseIncomparable(now, more, 'old.json')).not.toThrow();
+    expect(measurement().seed).toBe(0);
+  });
+});
+
+test('the table of what fell short', () => {
+  const found = belowLimits(subjectsOf(fixture({ tasks: ['sr'], steps: [20] })), {
+    min: { psnr: 26, lpips: 0 },
+    max: {},
+  });
+  expect(toText(shortfallTable(found))).toMatchInlineSnapshot(`
+    "fell short  metric    value  needed
+    sr dsg 20   lpips         –  at least 0
+    sr dps 20   psnr    25.0000  at least 26
+    sr dps 20   lpips         –  at least 0
+    "
+  `);
+});
