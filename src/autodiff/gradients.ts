@@ -23,6 +23,7 @@ export const defaultForms: Forms = {
   convolution: 'flipped',
   normalization: 'layer',
   recompute: true,
+  normalizedSilu: 'sliced',
 };
 
 /**
@@ -54,7 +55,7 @@ export function gradients(
   const blocked = obstacles(graph, path);
   if (blocked.length > 0) throw showObstacles(graph.name, blocked);
 
-  const joint = composites(graph);
+  const joint = composites(graph, path, forms);
   const firstBackward = graph.nodes.length;
   const total = new Map<string, Value>();
   const contribute = (name: string, gradient: Value): void => {

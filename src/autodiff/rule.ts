@@ -19,6 +19,11 @@ export interface Forms {
   readonly normalization: 'layer' | 'instance';
   /** Compute cheap forward values again in the backward pass instead of keeping them. */
   readonly recompute: boolean;
+  /**
+   * The gradient of a large normalization with an activation after it: a few channels at a time, so
+   * that what lies in between stays in the cache of a CPU, or all at once.
+   */
+  readonly normalizedSilu: 'sliced' | 'whole';
 }
 
 /** A node on the path, as its rule sees it. */

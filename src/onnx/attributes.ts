@@ -4,10 +4,11 @@ import {
   AttributeProtoSchema,
   AttributeProto_AttributeType as Kind,
   type AttributeProto,
+  type GraphProto,
   type NodeProto,
 } from 'onnx-buf';
 
-export type AttributeValue = number | string | readonly number[];
+export type AttributeValue = number | string | readonly number[] | GraphProto;
 export type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
 
 /** In ai.onnx an attribute's name settles its type; these are the float ones, the rest are integers. */
@@ -71,7 +72,9 @@ function makeAttribute(name: string, value: AttributeValue): AttributeProto {
     return floatNames.has(name)
       ? create(AttributeProtoSchema, { name, type: Kind.FLOAT, f: value })
       : create(AttributeProtoSchema, { name, type: Kind.INT, i: BigInt(value) });
-  return create(AttributeProtoSchema, { name, type: Kind.INTS, ints: value.map(BigInt) });
+  return '$typeName' in value
+    ? create(AttributeProtoSchema, { name, type: Kind.GRAPH, g: value })
+    : create(AttributeProtoSchema, { name, type: Kind.INTS, ints: value.map(BigInt) });
 }
 
 /** The attributes of `node` as plain values, to be changed and given to another node. */

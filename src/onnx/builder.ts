@@ -12,6 +12,7 @@ import { linear } from './infer/linear.ts';
 import { movement } from './infer/movement.ts';
 import { reduction } from './infer/reduction.ts';
 import { bytesOf, initializerFrom, type Initializer } from './initializer.ts';
+import { graphToProto } from './proto.ts';
 import { Float16Array } from '@petamoriken/float16';
 
 const inference: Record<string, Infer> = {
@@ -38,9 +39,15 @@ export class GraphBuilder {
   readonly #constants = new Map<string, Value>();
   readonly #used = new Map<string, number>();
 
-  /** @param graph the graph to append to; a new, empty one of `defaultOpset` if left out */
-  constructor(graph: Graph = emptyGraph('dsg', defaultOpset)) {
+  readonly #around: GraphBuilder | undefined;
+
+  /**
+   * @param graph the graph to append to; a new, empty one of `defaultOpset` if left out
+   * @param around where the graph is a node's body: the builder of the graph that it stands in
+   */
+  constructor(graph: Graph = emptyGraph('dsg', defaultOpset), around?: GraphBuilder) {
     this.graph = graph;
+    this.#around = around;
   }
 
   input(name: string, dtype: DType, shape: readonly number[]): Value {
@@ -86,12 +93,17 @@ export class GraphBuilder {
       list.length <= 64 ? `${dtype}${showShape(dims)}${[...bytesOf(array)].join()}` : undefined;
     const known = key && this.#constants.get(key);
     if (known) return known;
-    const scope = this.scope;
-    this.scope = '';
-    const value = this.initializer(this.#unique('constant'), initializerFrom(dtype, dims, array));
-    this.scope = scope;
+    const value = this.#around
+      ? this.#borrow(this.#around.constant(data, dtype, shape), this.#around)
+      : this.initializer(this.#unique('constant'), initializerFrom(dtype, dims, array));
     if (key) this.#constants.set(key, value);
     return value;
+  }
+
+  /** Bodies capture constants: ONNX Runtime cannot save those that they hold themselves. */
+  #borrow(value: Value, { graph }: GraphBuilder): Value {
+    const constant = graph.initializers.get(value.name) as Initializer;
+    return this.graph.values.get(value.name) ?? this.initializer(value.name, constant);
   }
 
   /** Integers, as shapes, axes, pads and indices want them. */
@@ -118,6 +130,28 @@ export class GraphBuilder {
     );
     this.#push(type, inputs, values, attributes, name);
     return values;
+  }
+
+  /**
+   * Applies `body` to each slice along the first axis of the inputs, one after the other, and
+   * stacks its results (Scan).
+   */
+  scan(inputs: readonly Value[], body: (b: GraphBuilder, slices: Value[]) => Value[]): Value[] {
+    const name = this.#unique(`${this.scope}/Scan`);
+    const count = inputs[0]?.shape[0] ?? 0;
+    const inner = new GraphBuilder(emptyGraph(name, this.graph.opset), this);
+    inner.scope = name;
+    const slices = inputs.map(({ dtype, shape }, i) =>
+      inner.input(`${name}/slice.${i}`, dtype, shape.slice(1)),
+    );
+    const results = body(inner, slices).map((value) => inner.output(value));
+    const outputs = results.map(({ dtype, shape }, i) =>
+      this.#add({ name: `${name}:${i}`, dtype, shape: [count, ...shape] }),
+    );
+    const captured = { ...inner.graph, initializers: new Map() };
+    const attributes = { body: graphToProto(captured), num_scan_inputs: inputs.length };
+    this.#push('Scan', inputs, outputs, attributes, name);
+    return outputs;
   }
 
   #infer(

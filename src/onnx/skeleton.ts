@@ -26,7 +26,7 @@ import { lower } from './lower.ts';
 import { opsetOf, type OnnxModel } from './read.ts';
 import { upgrade } from './upgrade.ts';
 import { widen } from './widen.ts';
-import { inlineTensor, valueInfo } from './write.ts';
+import { inlineTensor, valueInfo } from './proto.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 
 /** Float constants above this size cannot be part of shape arithmetic; they stay with us. */
@@ -49,8 +49,15 @@ export function modelInputs(model: OnnxModel): ModelInput[] {
     .map((i) => modelInput(i, model.where));
 }
 
-/** Takes the weights out of a model and fixes the sizes of its inputs. */
-export function makeSkeleton(model: OnnxModel, bindings: Bindings): Skeleton {
+/**
+ * Takes the weights out of a model and fixes the sizes of its inputs.
+ * @param kept constants that count as weights however small they are
+ */
+export function makeSkeleton(
+  model: OnnxModel,
+  bindings: Bindings,
+  kept: ReadonlySet<string> = new Set(),
+): Skeleton {
   const graph = model.proto.graph;
   if (!graph) throw new UserError(`${model.where}: the model has no graph`);
   if (graph.sparseInitializer.length > 0)
@@ -72,7 +79,8 @@ export function makeSkeleton(model: OnnxModel, bindings: Bindings): Skeleton {
   const weights = new Map<string, Initializer>();
   const small = new Map<string, Initializer>();
   for (const [name, t] of constants) {
-    if (isFloat(t.dtype) && sizeOf(t.shape) > largestFoldable) weights.set(name, t);
+    const foldable = !isFloat(t.dtype) || sizeOf(t.shape) <= largestFoldable;
+    if (kept.has(name) || !foldable) weights.set(name, t);
     else if (holdsSubgraph || used.has(name) || wide.outputs.some((o) => o.name === name))
       small.set(name, t);
   }

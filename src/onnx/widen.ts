@@ -19,7 +19,7 @@ import { asFloat32 } from './constants.ts';
 import { dtypes } from './dtype.ts';
 import type { Value } from './graph.ts';
 import { initializerOf, type Initializer } from './initializer.ts';
-import { inlineTensor } from './write.ts';
+import { inlineTensor } from './proto.ts';
 
 interface Parts {
   readonly constants: Map<string, Initializer>;

@@ -8,17 +8,14 @@ import {
   ModelProtoSchema,
   StringStringEntryProtoSchema,
   type StringStringEntryProto,
-  TensorProtoSchema,
   TensorProto_DataLocation,
-  TypeProto_TensorSchema,
   type ModelProto,
   type TensorProto,
-  ValueInfoProtoSchema,
   type ValueInfoProto,
 } from 'onnx-buf';
-import { dtypes } from './dtype.ts';
 import type { Graph, Value } from './graph.ts';
 import { byteLength, type Initializer } from './initializer.ts';
+import { graphToProto, inlineTensor, tensorHead, valueInfo } from './proto.ts';
 
 export interface WriteOptions {
   /** Put constants of at least this many bytes into `NAME.data` beside the model; never if left out. */
@@ -89,8 +86,11 @@ function* pages(graph: Graph, layout: ReadonlyMap<string, number>): Generator<Ui
 }
 
 /** The model message of a graph, its constants inline. */
-export function encodeGraph(graph: Graph): Uint8Array {
-  return encodeModel(graphToModel(graph, inlineTensor));
+export function encodeGraph(
+  graph: Graph,
+  options: Omit<WriteOptions, 'externalFrom'> = {},
+): Uint8Array {
+  return encodeModel(graphToModel(graph, inlineTensor, options));
 }
 
 /** IR versions go with operator sets: the oldest IR that a set may be stored in is the safest. */
@@ -112,50 +112,9 @@ function graphToModel(
     irVersion: irVersionFor(graph.opset),
     producerName: 'dsg',
     opsetImport: [{ domain: '', version: BigInt(graph.opset) }],
-    graph: {
-      name: graph.name,
-      node: graph.nodes,
-      input: graph.inputs.map(declared),
-      output: graph.outputs.map(declared),
-      initializer: [...graph.initializers].map(([name, t]) => tensorOf(name, t)),
-    },
+    graph: graphToProto(graph, tensorOf, declared),
     metadataProps: entries(metadata),
   });
-}
-
-/** The declaration of an input or output; a dimension that is a name is left open. */
-export function valueInfo({
-  name,
-  dtype,
-  shape,
-}: Omit<Value, 'shape'> & { readonly shape: readonly (number | string)[] }): ValueInfoProto {
-  const dim = shape.map((d) =>
-    typeof d === 'string'
-      ? { value: { case: 'dimParam' as const, value: d } }
-      : { value: { case: 'dimValue' as const, value: BigInt(d) } },
-  );
-  const tensorType = create(TypeProto_TensorSchema, {
-    elemType: dtypes[dtype].code,
-    shape: { dim },
-  });
-  return create(ValueInfoProtoSchema, {
-    name,
-    type: { value: { case: 'tensorType', value: tensorType } },
-  });
-}
-
-function tensorHead(name: string, t: Initializer): TensorProto {
-  return create(TensorProtoSchema, {
-    name,
-    dataType: dtypes[t.dtype].code,
-    dims: t.shape.map(BigInt),
-  });
-}
-
-export function inlineTensor(name: string, t: Initializer): TensorProto {
-  const proto = tensorHead(name, t);
-  proto.rawData = t.bytes() as Uint8Array<ArrayBuffer>;
-  return proto;
 }
 
 function externalTensor(name: string, t: Initializer, file: string, offset: number): TensorProto {

@@ -22,10 +22,15 @@ const mostPasses = 4;
 /**
  * The graph of a model with the given input sizes: constants folded, shape arithmetic gone, local
  * functions inlined, every value typed, weights shared with `model`.
+ * @param kept constants that stay as they are under their names, whatever could be folded
  * @throws UserError when dimensions are left open, or ONNX Runtime refuses the model
  */
-export async function resolveGraph(model: OnnxModel, bindings: Bindings = {}): Promise<Graph> {
-  const skeleton = makeSkeleton(model, bindings);
+export async function resolveGraph(
+  model: OnnxModel,
+  bindings: Bindings = {},
+  kept?: ReadonlySet<string>,
+): Promise<Graph> {
+  const skeleton = makeSkeleton(model, bindings, kept);
   let proto = skeleton.proto;
   let open: string[] = [];
   for (let pass = 0; pass < mostPasses; pass++) {

@@ -40,8 +40,13 @@ const directions = 3;
 
 /** The forms that a derived graph may take; rules must hold in each. */
 export const allForms: readonly Forms[] = [
-  { convolution: 'flipped', normalization: 'layer', recompute: true },
-  { convolution: 'transposed', normalization: 'instance', recompute: false },
+  { convolution: 'flipped', normalization: 'layer', recompute: true, normalizedSilu: 'sliced' },
+  {
+    convolution: 'transposed',
+    normalization: 'instance',
+    recompute: false,
+    normalizedSilu: 'whole',
+  },
 ];
 
 /** The case's forward graph; its output is the value that `build` returns. */

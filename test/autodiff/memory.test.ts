@@ -53,7 +53,12 @@ describe('a block of a UNet', () => {
 
   it('has the same gradient in every form', async () => {
     const reference = differentiate(block(), {
-      forms: { convolution: 'transposed', normalization: 'instance', recompute: false },
+      forms: {
+        convolution: 'transposed',
+        normalization: 'instance',
+        recompute: false,
+        normalizedSilu: 'whole',
+      },
     });
     const expected = await runGraph(reference, feeds);
     for (const graph of [inForm(true), inForm(false)]) {

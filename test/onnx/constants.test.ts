@@ -13,7 +13,7 @@ import { expect, test } from 'vitest';
 import { collectConstants } from '../../src/onnx/constants.ts';
 import { dtypes } from '../../src/onnx/dtype.ts';
 import { initializerFrom, numbers } from '../../src/onnx/initializer.ts';
-import { inlineTensor } from '../../src/onnx/write.ts';
+import { inlineTensor } from '../../src/onnx/proto.ts';
 import { node } from '../helpers/onnx.ts';
 
 function constantNode(

@@ -3,37 +3,46 @@
  * multiplied by, g: gradient of the output.
  */
 import { floatAttr, intAttr } from '../../onnx/attributes.ts';
+import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { isFilledWith } from '../derived.ts';
 import { rule, unless, type NodeView, type RuleContext, type RuleTable } from '../rule.ts';
 
-interface Normalized {
+export interface Normalized {
   readonly xHat: Value;
   readonly inv: Value;
 }
 
-const mean = ({ b }: RuleContext, v: Value, axes: readonly number[]): Value =>
+const mean = (b: GraphBuilder, v: Value, axes: readonly number[]): Value =>
   b.reduce('Mean', v, axes);
 
 /** `inv (g − x̂ mean(g x̂) − mean g)`, where the forward pass subtracted the mean. */
-function centred(c: RuleContext, g: Value, { xHat, inv }: Normalized, axes: number[]): Value {
-  const { b } = c;
-  const along = b.mul(xHat, mean(c, b.mul(g, xHat), axes));
-  return b.mul(b.sub(b.sub(g, along), mean(c, g, axes)), inv);
+export function centred(
+  b: GraphBuilder,
+  g: Value,
+  { xHat, inv }: Normalized,
+  axes: readonly number[],
+): Value {
+  const along = b.mul(xHat, mean(b, b.mul(g, xHat), axes));
+  return b.mul(b.sub(b.sub(g, along), mean(b, g, axes)), inv);
 }
 
 /** `inv (g − x̂ mean(g x̂))`, where it did not. */
-function uncentred(c: RuleContext, g: Value, { xHat, inv }: Normalized, axes: number[]): Value {
-  const { b } = c;
-  return b.mul(b.sub(g, b.mul(xHat, mean(c, b.mul(g, xHat), axes))), inv);
+function uncentred(
+  b: GraphBuilder,
+  g: Value,
+  { xHat, inv }: Normalized,
+  axes: readonly number[],
+): Value {
+  return b.mul(b.sub(g, b.mul(xHat, mean(b, b.mul(g, xHat), axes))), inv);
 }
 
 /** x̂ and inv over `axes` once more, for operators that do not give them. */
 function recomputed(c: RuleContext, x: Value, axes: number[], centre: boolean): Normalized {
   const { b } = c;
-  const deviation = centre ? b.sub(x, mean(c, x, axes)) : x;
-  const variance = mean(c, b.mul(deviation, deviation), axes);
+  const deviation = centre ? b.sub(x, mean(b, x, axes)) : x;
+  const variance = mean(b, b.mul(deviation, deviation), axes);
   const epsilon = b.scalar(floatAttr(c.node, 'epsilon', 1e-5), x);
   const inv = b.op('Reciprocal', [b.op('Sqrt', [b.add(variance, epsilon)])]);
   return { xHat: b.mul(deviation, inv), inv };
@@ -68,12 +77,12 @@ const instance = (c: RuleContext): Normalized & { axes: number[] } =>
 function instanceInput(c: RuleContext): Value {
   const normalized = instance(c);
   const g = scaled(c, c.g, 1, perChannel(c.w, c.x.shape.length));
-  return centred(c, g, normalized, normalized.axes);
+  return centred(c.b, g, normalized, normalized.axes);
 }
 
 // LayerNormalization: over the last axes, with its statistics as optional outputs.
 
-function layer(c: RuleContext): Normalized & { axes: number[] } {
+export function layer(c: RuleContext): Normalized & { axes: number[] } {
   const { b, x, y } = c;
   return c.shared('normalized', () => {
     const rank = x.shape.length;
@@ -94,7 +103,7 @@ function layer(c: RuleContext): Normalized & { axes: number[] } {
 
 function layerInput(c: RuleContext): Value {
   const normalized = layer(c);
-  return centred(c, scaled(c, c.g, 1, c.w.shape), normalized, normalized.axes);
+  return centred(c.b, scaled(c, c.g, 1, c.w.shape), normalized, normalized.axes);
 }
 
 // GroupNormalization, on [N, groups, channels a group, elements a channel].
@@ -115,7 +124,7 @@ function grouped(c: RuleContext): Normalized & { groups: Value; g: Value; scale:
 function groupInput(c: RuleContext): Value {
   const normalized = grouped(c);
   const g = scaled(c, normalized.g, 1, normalized.scale);
-  return c.b.reshape(centred(c, g, normalized, [2, 3]), c.x.shape);
+  return c.b.reshape(centred(c.b, g, normalized, [2, 3]), c.x.shape);
 }
 
 function groupParameter(c: RuleContext, contribution: Value): Value {
@@ -135,7 +144,7 @@ const rootMeanSquare = (c: RuleContext): Normalized & { axes: number[] } =>
 
 function rmsInput(c: RuleContext): Value {
   const normalized = rootMeanSquare(c);
-  return uncentred(c, scaled(c, c.g, 1, c.w.shape), normalized, normalized.axes);
+  return uncentred(c.b, scaled(c, c.g, 1, c.w.shape), normalized, normalized.axes);
 }
 
 // BatchNormalization at inference: an affine map of each channel.
