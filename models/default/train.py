@@ -56,20 +56,20 @@ def patches(rng, cache, step, count, side):
     return torch.cat(out).clamp(-1, 1)
 
 
-def timesteps(rng, count):
-    """Stratified timesteps (count,), density ~ t^-1/3: more at low noise, where detail is made."""
+def timesteps(rng, count, power):
+    """Stratified timesteps (count,): STEPS u^power, u uniform. Above 1: more at low noise."""
     u = (np.arange(count) + rng.random(count)) / count
-    return torch.from_numpy((rng.permutation(u) ** 1.5 * STEPS).astype(np.int64))
+    return torch.from_numpy((rng.permutation(u) ** power * STEPS).astype(np.int64))
 
 
-def batch(seed, step, cache, pixels):
+def batch(seed, step, cache, pixels, power):
     """The clean patches, timesteps and noise of a step: a function of seed and step alone."""
     rng = np.random.default_rng([seed, step])
     side = 64 if rng.random() < 0.7 else 128
     count = pixels // side**2
     x0 = patches(rng, cache, step, count, side)
     noise = torch.from_numpy(rng.standard_normal(x0.shape, dtype=np.float32))
-    return x0, timesteps(rng, count), noise
+    return x0, timesteps(rng, count, power), noise
 
 
 def learning_rate(a, step, total):
@@ -98,6 +98,9 @@ def parse():
     )
     p.add_argument('--ema', type=float, default=0.9995)
     p.add_argument('--pixels', type=int, default=32 * 64 * 64, help='pixels a batch')
+    p.add_argument(
+        '--power', type=float, default=1.0, help='timesteps are T u^power; 1: uniform, 1.5: run 1'
+    )
     p.add_argument('--seed', type=int, default=1)
     p.add_argument('--threads', type=int, default=1)
     p.add_argument(
@@ -160,7 +163,7 @@ def advance(a, cache, net, ema, optimiser, state):
     rate = learning_rate(a, step, state['total'])
     for group in optimiser.param_groups:
         group['lr'] = rate
-    x0, t, noise = batch(a.seed, step, cache, a.pixels)
+    x0, t, noise = batch(a.seed, step, cache, a.pixels, a.power)
     x = noised(x0, t, noise).contiguous(memory_format=torch.channels_last)
     with torch.autocast('cpu', torch.bfloat16, enabled=a.bfloat16):
         eps = net(x, t.float())
