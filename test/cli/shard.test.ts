@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { shardKind, shardOf, shareOf } from '../../src/cli/shard.ts';
 import { digestsOf } from '../helpers/digests.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { canStartSlurm, startSlurm } from '../helpers/slurm.ts';
 import { dsg, expectDone, filesIn, restore, writePicture } from './harness.ts';
 import { writeShrinking } from './models.ts';
 
@@ -121,19 +122,25 @@ it.skipIf(!canRun('parallel'))('GNU parallel: configs/cluster/parallel.sh', () =
   expect(digestsOf(out, images)).toEqual(digestsOf(whole, images));
 });
 
-const controlled = spawnSync('sinfo', ['--noheader', '--format=%T'], { encoding: 'utf8' });
-const slurm = canRun('sbatch') && /idle|mixed/.test(controlled.stdout ?? '');
-
-it.skipIf(!slurm)('Slurm: configs/cluster/slurm.sh', { timeout: 300_000 }, () => {
-  const out = at('slurm');
-  mkdirSync(at('logs'));
-  const script = join(root, 'configs/cluster/slurm.sh');
-  const job = ['--array=1-3', '--wait', '--cpus-per-task=1', `--output=${at('logs')}/%a.txt`];
-  const done = spawnSync('sbatch', [...job, script, at('clean'), out, ...options], {
-    encoding: 'utf8',
-    env,
-  });
-  expect({ status: done.status, stderr: done.stderr }).toEqual({ status: 0, stderr: '' });
-  expect(filesIn(at('logs'))).toEqual(['1.txt', '2.txt', '3.txt']);
-  expect(digestsOf(out, images)).toEqual(digestsOf(whole, images));
-});
+it.skipIf(!canRun('sbatch') || !canStartSlurm)(
+  'Slurm: configs/cluster/slurm.sh',
+  { timeout: 300_000 },
+  async () => {
+    const out = at('slurm');
+    mkdirSync(at('logs'));
+    const script = join(root, 'configs/cluster/slurm.sh');
+    const job = ['--array=1-3', '--wait', '--cpus-per-task=1', `--output=${at('logs')}/%a.txt`];
+    const cluster = await startSlurm(at('cluster'));
+    try {
+      const done = spawnSync('sbatch', [...job, script, at('clean'), out, ...options], {
+        encoding: 'utf8',
+        env: { ...env, ...cluster.env },
+      });
+      expect({ status: done.status, stderr: done.stderr }).toEqual({ status: 0, stderr: '' });
+    } finally {
+      cluster.stop();
+    }
+    expect(filesIn(at('logs'))).toEqual(['1.txt', '2.txt', '3.txt']);
+    expect(digestsOf(out, images)).toEqual(digestsOf(whole, images));
+  },
+);
