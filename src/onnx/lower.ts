@@ -1,19 +1,21 @@
-/** Operators that ONNX Runtime would expand into dozens of nodes, written in fewer beforehand. */
+/** Operators written as others before ONNX Runtime resolves a model. */
 import { create } from '@bufbuild/protobuf';
 import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
 import { floatAttr, intAttr, makeAttributes, type Attributes } from './attributes.ts';
 import { initializerFrom, type Initializer } from './initializer.ts';
+import { unrollSequences } from './sequences.ts';
 
 /**
- * GroupNormalization as Reshape, InstanceNormalization, Mul and Add: the form that exporters write
- * before opset 18 and that every provider has kernels for.
+ * Sequences become tensors. GroupNormalization, which ONNX Runtime would expand into dozens of
+ * nodes, is written as Reshape, InstanceNormalization, Mul and Add: the form that exporters
+ * write before opset 18 and that every provider has kernels for.
  */
 export function lower(
   nodes: readonly NodeProto[],
   constants: Map<string, Initializer>,
   opset: number,
 ): NodeProto[] {
-  return nodes.flatMap((node) =>
+  return unrollSequences(nodes, constants, opset).flatMap((node) =>
     node.opType === 'GroupNormalization' && node.domain === ''
       ? groupNormalization(node, constants, opset)
       : [node],

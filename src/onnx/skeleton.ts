@@ -102,6 +102,20 @@ export function makeSkeleton(
   return { proto, weights, inputs, where: model.where };
 }
 
+/** `model` with those operators lowered that came to light when ONNX Runtime inlined functions. */
+export function lowerInlined(model: ModelProto): ModelProto {
+  const { graph, functions } = model;
+  if (!graph || functions.length > 0) return model;
+  const constants = new Map(graph.initializer.map((t) => [t.name, initializerOf(t, '.')]));
+  const node = lower(graph.node, constants, opsetOf(model) ?? 0);
+  const there = new Set(graph.initializer.map((t) => t.name));
+  const added = [...constants].filter(([name]) => !there.has(name));
+  const initializer = [...graph.initializer, ...added.map(([name, t]) => inlineTensor(name, t))];
+  return amend(ModelProtoSchema, model, {
+    graph: amend(GraphProtoSchema, graph, { node, initializer }),
+  });
+}
+
 /** `proto` with every value that a node makes as an output, so that a session tells their types. */
 export function exposeAll(proto: ModelProto): ModelProto {
   const graph = proto.graph;

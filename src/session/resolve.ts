@@ -10,7 +10,7 @@ import type { Bindings } from '../onnx/dims.ts';
 import { dtypes, type DType } from '../onnx/dtype.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { OnnxModel } from '../onnx/read.ts';
-import { assemble, exposeAll, makeSkeleton } from '../onnx/skeleton.ts';
+import { assemble, exposeAll, lowerInlined, makeSkeleton } from '../onnx/skeleton.ts';
 import { encodeModel } from '../onnx/write.ts';
 import { showShape } from '../tensor/tensor.ts';
 
@@ -34,7 +34,7 @@ export async function resolveGraph(
   let proto = skeleton.proto;
   let open: string[] = [];
   for (let pass = 0; pass < mostPasses; pass++) {
-    proto = await folded(proto, model.where);
+    proto = lowerInlined(await folded(proto, model.where));
     const seen = await valueTypes(proto, model.where);
     if (seen.open.length === 0) return assemble(proto, seen.types, skeleton);
     open = seen.open;

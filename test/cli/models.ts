@@ -10,8 +10,8 @@ import { encodeGraph, encodeModel } from '../../src/onnx/write.ts';
 interface Shape {
   readonly channels?: number;
   readonly size?: number;
-  /** Leave batch, height and width open. */
-  readonly open?: boolean;
+  /** Leave batch, height and width open, or the batch alone. */
+  readonly open?: boolean | 'batch';
 }
 
 /** Writes eps = network(x, t / 1000), t being `[N,1,1,1]`; returns the path. */
@@ -27,15 +27,16 @@ export function writeModel(
   b.output(network(b, x, level), 'eps');
   const { proto } = parseModel(encodeGraph(b.graph), { folder: '.', where: file });
   const values = [...(proto.graph?.input ?? []), ...(proto.graph?.output ?? [])];
-  if (open) for (const value of values) leaveOpen(value);
+  const names = open === 'batch' ? ['batch'] : ['batch', undefined, 'height', 'width'];
+  if (open) for (const value of values) leaveOpen(value, names);
   writeFileSync(file, encodeModel(proto));
   return file;
 }
 
-function leaveOpen({ type }: ValueInfoProto): void {
+function leaveOpen({ type }: ValueInfoProto, names: readonly (string | undefined)[]): void {
   if (type?.value.case !== 'tensorType') return;
   const dims = type.value.value.shape?.dim ?? [];
-  ['batch', undefined, 'height', 'width'].forEach((name, axis) => {
+  names.forEach((name, axis) => {
     if (name === undefined || !dims[axis]) return;
     const value = { case: 'dimParam', value: name } as const;
     dims[axis] = create(TensorShapeProto_DimensionSchema, { value });

@@ -20,6 +20,7 @@ from torch import nn
 from networks import (
     ArcFace,
     Bisenet,
+    Chunks,
     ClipVision,
     Deeplab,
     ResNet,
@@ -32,6 +33,12 @@ from networks import (
 root, only = Path(sys.argv[1]), sys.argv[2:]
 has_dynamo = find_spec("onnxscript") is not None
 image = {"image": torch.randn(1, 3, 32, 32)}
+
+
+def label(dynamic):
+    """The axes that a file leaves open, for its name."""
+    names = {name for axes in (dynamic or {}).values() for name in axes.values()}
+    return "".join(f"_{name}" for name in sorted(names))
 
 
 def script(opset, dynamic=None):
@@ -49,11 +56,11 @@ def script(opset, dynamic=None):
             dynamic_axes=dynamic,
         )
 
-    return f"script{opset}{'_dynamic' if dynamic else ''}", write
+    return f"script{opset}{label(dynamic)}", write
 
 
 def dynamo(opset, dynamic=None, optimize=True):
-    """Export by dynamo, which writes external data; without `optimize` it keeps local functions."""
+    """Export by dynamo, which writes external data; without `optimize` it keeps sequences."""
 
     def write(model, inputs, file):
         program = torch.onnx.export(
@@ -69,8 +76,7 @@ def dynamo(opset, dynamic=None, optimize=True):
         )
         program.save(file, external_data=True)
 
-    suffix = ("_dynamic" if dynamic else "") + ("" if optimize else "_functions")
-    return f"dynamo{opset}{suffix}", write
+    return f"dynamo{opset}{label(dynamic)}{'' if optimize else '_unoptimised'}", write
 
 
 def case(name, model, inputs, wrt, exporters, tolerance=1e-4):
@@ -148,6 +154,8 @@ case("deeplab", settled(Deeplab()), image, "image", both)
 case("bisenet", settled(Bisenet()), image, "image", [script(17), script(17, hw)])
 case("segformer", Segformer(), image, "image", [*both, dynamo(23)])
 case("clip", ClipVision(), image, "image", [*both, dynamo(23), dynamo(24)])
+plain = [*both, dynamo(20, optimize=False)]
+case("chunks", Chunks(), {"x": torch.randn(1, 4, 8, 8)}, "x", plain)
 case("vae_encoder", VariationalEncoder(), image, "image", both)
 
 x = torch.randn(2, 3, 16, 16)

@@ -319,3 +319,17 @@ class VariationalEncoder(nn.Module):
         x = F.silu(self.norm1(self.stem(x)))
         x = self.attention(self.down(F.pad(x, (0, 1, 0, 1))))
         return self.out(F.silu(self.norm2(x))).chunk(2, 1)[0]
+
+
+class Chunks(nn.Module):
+    """chunk, split, unbind and stack: sequences, where an export is not optimised."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(4, 12, 3, padding=1)
+        self.norm = nn.GroupNorm(3, 12)
+
+    def forward(self, x):
+        a, b, c = nn.functional.silu(self.norm(self.conv(x))).chunk(3, dim=1)
+        d, e = torch.split(torch.cat([a, b, c], 1), [5, 7], dim=1)
+        return a * b + torch.stack(torch.unbind(c, dim=1), 1) * d[:, :4] + e[:, :4]

@@ -1,0 +1,123 @@
+/**
+ * Sequences of tensors, as PyTorch's dynamo exporter leaves them when it does not optimise: `chunk`
+ * and `unbind` become SplitToSequence and SequenceAt. Written as plain tensors here, since a
+ * sequence has no shape that could be resolved.
+ */
+import { create } from '@bufbuild/protobuf';
+import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
+import { hasAttr, intAttr, makeAttributes, type Attributes } from './attributes.ts';
+import { initializerFrom, numbers, type Initializer } from './initializer.ts';
+
+/** What is known of a sequence: its tensors by position, and how many where that is known. */
+interface Sequence {
+  readonly length?: number;
+  readonly at: (index: number) => string;
+}
+
+/** The nodes without those that make and read sequences, as far as positions and sizes are constant. */
+export function unrollSequences(
+  nodes: readonly NodeProto[],
+  constants: Map<string, Initializer>,
+  opset: number,
+): NodeProto[] {
+  const out: NodeProto[] = [];
+  const sequences = new Map<string, Sequence>();
+  const integers = (name: string | undefined): number[] | undefined => {
+    const constant = name ? constants.get(name) : undefined;
+    return constant && numbers(constant);
+  };
+  const constant = (name: string, list: readonly number[], shape = [list.length]): string => {
+    constants.set(name, initializerFrom('int64', shape, BigInt64Array.from(list.map(BigInt))));
+    return name;
+  };
+  const emit = (
+    opType: string,
+    input: string[],
+    output: string,
+    attributes: Attributes = {},
+  ): string => {
+    const attribute = makeAttributes(attributes);
+    const name = `${output}/${opType}`;
+    out.push(create(NodeProtoSchema, { opType, name, input, output: [output], attribute }));
+    return output;
+  };
+
+  /** The tensors of a SplitToSequence, each made when it is first asked for. */
+  const split = (node: NodeProto): Sequence | undefined => {
+    const [x = '', sizes] = node.input;
+    const name = node.output[0] ?? '';
+    const axis = intAttr(node, 'axis', 0);
+    const given = integers(sizes);
+    if (sizes && !given) return undefined;
+    const scalar = sizes !== undefined && constants.get(sizes)?.shape.length === 0;
+    const list = given && !scalar ? given : undefined;
+    const size = given?.[0] ?? 1;
+    const range = (i: number): [number, number] => {
+      if (!list) return [i * size, (i + 1) * size];
+      const start = list.slice(0, i).reduce((sum, n) => sum + n, 0);
+      return [start, start + (list[i] ?? 0)];
+    };
+    const single = sizes === undefined && hasAttr(node, 'keepdims') && !intAttr(node, 'keepdims');
+    const make = (i: number): string => {
+      const part = `${name}/${i}`;
+      if (single) return emit('Gather', [x, constant(`${part}/index`, [i], [])], part, { axis });
+      const [start, end] = range(i);
+      const bounds = { start, end, axis };
+      const inputs = Object.entries(bounds).map(([key, v]) => constant(`${part}/${key}`, [v]));
+      return emit('Slice', [x, ...inputs], part);
+    };
+    const made = new Map<number, string>();
+    const at = (i: number): string => {
+      const part = made.get(i) ?? make(i);
+      made.set(i, part);
+      return part;
+    };
+    return list ? { length: list.length, at } : { at };
+  };
+
+  /** Whether nodes on plain tensors now stand for this one. */
+  const unrolled = (node: NodeProto): boolean => {
+    const [first = '', second] = node.input;
+    const output = node.output[0] ?? '';
+    if (node.opType === 'SequenceConstruct') {
+      const parts = [...node.input];
+      sequences.set(output, { length: parts.length, at: (i) => parts[i] ?? '' });
+      return false;
+    }
+    if (node.opType === 'SplitToSequence') {
+      const made = split(node);
+      if (made) sequences.set(output, made);
+      return false;
+    }
+    const sequence = sequences.get(first);
+    if (!sequence) return false;
+    const { length, at } = sequence;
+    switch (node.opType) {
+      case 'SequenceAt': {
+        const [index] = integers(second) ?? [];
+        if (index === undefined || (index < 0 && length === undefined)) return false;
+        emit('Identity', [at(index < 0 ? index + (length ?? 0) : index)], output);
+        return true;
+      }
+      case 'ConcatFromSequence': {
+        const stacks = intAttr(node, 'new_axis', 0) !== 0;
+        if (length === undefined || (stacks && opset < 13)) return false;
+        const axis = intAttr(node, 'axis', 0);
+        const parts = Array.from({ length }, (_, i) => at(i));
+        const joined = stacks
+          ? parts.map((part, i) => {
+              const axes = constant(`${output}/${i}/axes`, [axis]);
+              return emit('Unsqueeze', [part, axes], `${output}/${i}`);
+            })
+          : parts;
+        emit('Concat', joined, output, { axis });
+        return true;
+      }
+      default:
+        return false;
+    }
+  };
+  for (const node of nodes) if (node.domain !== '' || !unrolled(node)) out.push(node);
+  const read = new Set(out.flatMap((node) => node.input));
+  return out.filter(({ output: [made = ''] }) => !sequences.has(made) || read.has(made));
+}
