@@ -29,6 +29,13 @@ export const cardFile = z
     output: z.string(),
     /** What the other inputs are fed, by name: one number throughout, or the values for an image. */
     conditioning: z.record(z.string(), z.union([z.number(), z.array(z.number()).min(1)])),
+    /** The input that takes the class of each image, how many there are, and what stands for none. */
+    classes: z.object({
+      input: z.string(),
+      count: z.int().positive(),
+      null: z.int().nonnegative().optional(),
+      names: z.array(z.string()).optional(),
+    }),
     /** Height and width must be multiples of this, where the file leaves them open. */
     multiple: z.int().positive(),
     /** Which rows of configs/presets.json suit the network. */

@@ -37,11 +37,17 @@ export function completeCard(
   const timestep = timestepInput(given, model, x);
   const conditioning = given.conditioning ?? {};
   const others = model.inputs.filter((i) => i !== x && i !== timestep);
-  const unfed = others.filter((i) => !(i.name in conditioning));
+  const unfed = others.filter((i) => !(i.name in conditioning) && i.name !== given.classes?.input);
   if (unfed.length > 0)
     throw new UserError(
       `${model.where}: the model has inputs that nothing feeds: ${unfed.map(show).join(', ')}`,
       { hint: `set each in the card, or by flag: --card conditioning.${unfed[0]?.name}=0` },
+    );
+  const fedClass = given.classes?.input;
+  if (fedClass !== undefined && !others.some((i) => i.name === fedClass))
+    throw new UserError(
+      `${model.where}: the card's classes go to '${fedClass}', which the model does not take`,
+      { hint: `its inputs are ${model.inputs.map(show).join(', ')}` },
     );
   const unknown = Object.keys(conditioning).filter((name) => !others.some((i) => i.name === name));
   if (unknown.length > 0)
@@ -103,7 +109,9 @@ function imageInput(given: CardFile, model: Signature): ModelInput {
 function timestepInput(given: CardFile, model: Signature, x: ModelInput): ModelInput {
   const named = given.inputs?.timestep;
   const found = model.inputs.find((i) =>
-    named === undefined ? i !== x && i.shape.length <= 1 : i.name === named,
+    named === undefined
+      ? i !== x && i.shape.length <= 1 && i.name !== given.classes?.input
+      : i.name === named,
   );
   if (found) return found;
   throw new UserError(

@@ -61,6 +61,16 @@ describe('a missing card', () => {
     );
   });
 
+  it('feeds the class to the input that the card names', () => {
+    const label: ModelInput = { name: 'y', dtype: 'int64', shape: ['n'] };
+    const conditional = signature({ inputs: [x, t, label] });
+    const classes = { input: 'y', count: 10, null: 10 };
+    expect(completeCard({ classes }, conditional).card.classes).toEqual(classes);
+    expect(() => completeCard({ classes }, signature())).toThrow(
+      /classes go to 'y', which the model does not take/,
+    );
+  });
+
   const image: ModelInput = { name: 'image', dtype: 'float32', shape: ['n', 3, 'h', 'w'] };
   const label: ModelInput = { name: 'y', dtype: 'int64', shape: ['n'] };
   it.each<[string, Partial<Signature>, CardFile, RegExp]>([
