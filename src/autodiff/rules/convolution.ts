@@ -1,8 +1,9 @@
 /** Gradients of convolutions. g: gradient of the output. */
 import { intAttr, intsAttr, stringAttr } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
-import { bytesOf, float32Values, type Initializer } from '../../onnx/initializer.ts';
+import { bytesOf, float32Values } from '../../onnx/initializer.ts';
 import { reachOf, type Window } from '../../onnx/window.ts';
+import { sizeOf } from '../../tensor/tensor.ts';
 import { derived } from '../derived.ts';
 import { rule, unless, type NodeView, type RuleContext, type RuleTable } from '../rule.ts';
 import { windowOf } from '../window.ts';
@@ -14,7 +15,7 @@ const convWindow = (c: NodeView): Window & { group: number } => ({
 
 /**
  * Conv's input gradient. With stride 1 it is again a convolution, of g with the kernel flipped in
- * space and its two channel axes exchanged; that form needs the weights to be constant.
+ * space and its two channel axes exchanged.
  */
 function convInput(c: RuleContext): Value {
   const { b, g, x, w, forms } = c;
@@ -23,15 +24,13 @@ function convInput(c: RuleContext): Value {
   const rank = kernel.length;
   const reach = reachOf(window);
   const flippedPads = pads.map((p, i) => (reach[i % rank] as number) - p);
-  const weights = c.initializer(1);
   if (
     forms.convolution === 'flipped' &&
-    weights?.dtype === 'float32' &&
+    w.dtype === 'float32' &&
     strides.every((s) => s === 1) &&
     flippedPads.every((p) => p >= 0)
   ) {
-    const flipped = flippedWeights(c, weights, group);
-    return b.op('Conv', [g, flipped], {
+    return b.op('Conv', [g, flippedWeights(c, group)], {
       kernel_shape: kernel,
       dilations,
       pads: flippedPads,
@@ -53,8 +52,14 @@ function convInput(c: RuleContext): Value {
   });
 }
 
-/** The flipped copy of a weight, shared by all nodes that share the weight. */
-function flippedWeights({ b, w }: RuleContext, weights: Initializer, group: number): Value {
+/**
+ * The flipped copy of a weight, shared by all nodes that share the weight; computed where the
+ * weight is, as it is in training.
+ */
+function flippedWeights(c: RuleContext, group: number): Value {
+  const { b, w } = c;
+  const weights = c.initializer(1);
+  if (!weights) return flippedAsComputed(c, group);
   const [outputs = 0, inputs = 0, ...kernel] = weights.shape;
   const shape = [inputs * group, outputs / group, ...kernel];
   const bytes = (): Uint8Array => bytesOf(flip(float32Values(weights), weights.shape, group));
@@ -62,7 +67,26 @@ function flippedWeights({ b, w }: RuleContext, weights: Initializer, group: numb
   return derived(b, name, () => ({ dtype: 'float32', shape, bytes }));
 }
 
-/** [O, I/group, k...] to [I, O/group, k reversed...]. */
+/** [O, I/group, k...] to [I, O/group, k reversed...], by nodes. */
+function flippedAsComputed({ b, w }: RuleContext, group: number): Value {
+  const [outputs = 0, inputs = 0, ...kernel] = w.shape;
+  const axes = kernel.map((_, i) => i + 3);
+  const grouped = b.reshape(w, [group, outputs / group, inputs, ...kernel]);
+  const turned = b.transpose(grouped, [0, 2, 1, ...axes]);
+  const flat = b.reshape(turned, [inputs * group, outputs / group, ...kernel]);
+  if (kernel.every((k) => k === 1)) return flat;
+  const backwards = b.ints(kernel.map(() => -1));
+  const pastFirst = b.ints(kernel.map((k) => -k - 1));
+  return b.op('Slice', [
+    flat,
+    backwards,
+    pastFirst,
+    b.ints(kernel.map((_, i) => i + 2)),
+    backwards,
+  ]);
+}
+
+/** The same for constants. */
 function flip(from: Float32Array, shape: readonly number[], group: number): Float32Array {
   const [outputs = 0, perGroup = 0, ...kernel] = shape;
   const taps = kernel.reduce((n, k) => n * k, 1);
@@ -85,12 +109,55 @@ function convTransposeInput(c: RuleContext): Value {
 }
 
 /**
- * The gradient of weights, which are computed where one network makes the kernels of another: the
- * convolution of an input with the gradient of an output, batch and channels exchanged.
+ * The gradient of weights, which are computed where a network is trained or makes the kernels of
+ * another: g times what each tap of the kernel met.
  * @param from what the convolution reads, `[N, channels, ...]`
  * @param to gradient of what it gives, `[N, filters, ...]`
  */
 function weightGradient(c: RuleContext, from: Value, to: Value): Value {
+  const { group, kernel } = convWindow(c);
+  return group === 1 && sizeOf(kernel) <= mostTaps
+    ? weightProduct(c, from, to)
+    : weightConvolution(c, from, to);
+}
+
+/** Kernels with more taps than this are gone through by a convolution, which copies nothing. */
+const mostTaps = 49;
+
+/**
+ * One matrix product, of g as `[filters, N · places]` and of what the taps meet as `[taps · channels,
+ * N · places]`: three to five times as fast on the CPU as the convolution below.
+ */
+function weightProduct(c: RuleContext, from: Value, to: Value): Value {
+  const { b, w } = c;
+  const { kernel, strides, dilations, pads } = convWindow(c);
+  const rank = kernel.length;
+  const [n = 1, channels = 1] = from.shape;
+  const [, filters = 1, ...places] = to.shape;
+  const spatial = kernel.map((_, i) => i + 2);
+  const swapped = b.transpose(from, [1, 0, ...spatial]);
+  const padded = pads.every((p) => p === 0)
+    ? swapped
+    : b.op('Pad', [swapped, b.ints([0, 0, ...pads.slice(0, rank), 0, 0, ...pads.slice(rank)])]);
+  const taps = Array.from({ length: sizeOf(kernel) }, (_, tap) => {
+    const at = kernel.map((k, i) => Math.floor(tap / sizeOf(kernel.slice(i + 1))) % k);
+    const starts = at.map((o, i) => o * (dilations[i] as number));
+    const ends = starts.map((s, i) => s + (strides[i] as number) * ((places[i] as number) - 1) + 1);
+    const whole = starts.every((s, i) => s === 0 && ends[i] === padded.shape[i + 2]);
+    if (whole && strides.every((s) => s === 1)) return padded;
+    return b.op('Slice', [padded, b.ints(starts), b.ints(ends), b.ints(spatial), b.ints(strides)]);
+  });
+  const met = taps.length === 1 ? (taps[0] as Value) : b.op('Concat', taps, { axis: 0 });
+  const count = n * sizeOf(places);
+  const rows = b.reshape(b.transpose(to, [1, 0, ...spatial]), [filters, count]);
+  const columns = b.reshape(met, [taps.length * channels, count]);
+  const product = b.op('Gemm', [rows, columns], { transB: 1 });
+  const turned = b.transpose(b.reshape(product, [filters, taps.length, channels]), [0, 2, 1]);
+  return b.reshape(turned, w.shape);
+}
+
+/** The convolution of an input with the gradient of an output, batch and channels exchanged. */
+function weightConvolution(c: RuleContext, from: Value, to: Value): Value {
   const { b, w } = c;
   const { kernel, strides, dilations, pads, group } = convWindow(c);
   const [n = 1, channels = 1, ...size] = from.shape;
