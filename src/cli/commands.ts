@@ -11,6 +11,7 @@ import { inspect } from './commands/inspect.ts';
 import { report } from './commands/report.ts';
 import { restore } from './commands/restore.ts';
 import { summary } from './commands/summary.ts';
+import { train } from './commands/train.ts';
 
 export const commands: readonly MakeCommand[] = [
   restore,
@@ -20,6 +21,7 @@ export const commands: readonly MakeCommand[] = [
   report,
   summary,
   importModel,
+  train,
   differentiate,
   inspect,
   completion,

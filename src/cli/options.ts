@@ -2,7 +2,15 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 
 /** The groups of `--help`, in its order. */
-const groups = ['Simple', 'Sampling', 'Regression', 'Output', 'Advanced'] as const;
+const groups = [
+  'Simple',
+  'Sampling',
+  'Training',
+  'Network',
+  'Regression',
+  'Output',
+  'Advanced',
+] as const;
 export type Group = (typeof groups)[number];
 
 /** What the text of an option may be. */

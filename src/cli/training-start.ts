@@ -1,0 +1,160 @@
+/** What a training run starts from: images, and a network. */
+import path from 'node:path';
+import { stat } from 'node:fs/promises';
+import { completeCard } from '../card/complete.ts';
+import type { Card, CardFile } from '../card/card.ts';
+import { overrideCard } from '../card/override.ts';
+import { UserError } from '../errors.ts';
+import { modelInput } from '../onnx/dims.ts';
+import type { OnnxModel } from '../onnx/read.ts';
+import { modelInputs } from '../onnx/skeleton.ts';
+import { loadModel, sha256 } from '../pipeline/model.ts';
+import type { Dataset } from '../training/dataset.ts';
+import { folder, type LabelledFile } from '../training/folder.ts';
+import { epsilonNetwork, networkCard } from '../training/network.ts';
+import { shapes } from '../training/shapes.ts';
+import type { LabelInput } from '../training/trainer.ts';
+import type { TrainValues } from './commands/train.ts';
+import { findInputs } from './inputs.ts';
+import { cardOverrides } from './model-card.ts';
+
+/** The network that training begins with. */
+export interface Start {
+  readonly model: OnnxModel;
+  readonly card: Card;
+  readonly label: LabelInput | undefined;
+  /** What tells it from others. */
+  readonly identity: string;
+  /** The model that its weights are from. */
+  readonly origin: string | undefined;
+}
+
+/** Kinds of shapes if no number is given. */
+const usualKinds = 5;
+const usualSize = 32;
+
+/**
+ * The images that `data` names: `shapes`, or a folder.
+ * @throws UserError for a folder that cannot be read, or classes that it does not have
+ */
+export async function readDataset(
+  data: string,
+  values: TrainValues,
+  signal: AbortSignal | undefined,
+): Promise<Dataset> {
+  const { classes, seed } = values;
+  const size = await sizeFor(values);
+  if (data === 'shapes') {
+    const kinds = classes === undefined || classes === 'none' ? usualKinds : classes;
+    const dataset = shapes({ size, classes: kinds, seed });
+    return classes === 'none' ? { ...dataset, classes: [] } : dataset;
+  }
+  const found = await stat(data).catch(() => undefined);
+  if (!found?.isDirectory())
+    throw new UserError(`${data}: not a folder of images, and not the word shapes`);
+  const labelled = labelsOf(data, await findInputs([data]), classes);
+  return folder(labelled, { size, fit: values.fit, mirror: values.mirror, seed, signal });
+}
+
+/** Images by the sub-folder that they lie in. */
+function labelsOf(
+  data: string,
+  inputs: readonly { readonly file: string; readonly name: string }[],
+  classes: TrainValues['classes'],
+): LabelledFile[] {
+  const labelled = inputs.map(({ file, name }) => {
+    return { file, label: name.includes('/') ? (name.split('/')[0] as string) : '' };
+  });
+  if (classes === 'none') return labelled.map(({ file }) => ({ file, label: '' }));
+  const labels = new Set(labelled.map((l) => l.label));
+  const loose = labelled.find((l) => l.label === '');
+  if (loose && labels.size > 1)
+    throw new UserError(`${data}: has images both in sub-folders and beside them (${loose.file})`, {
+      hint: 'put all in sub-folders, which are classes, or add --classes none',
+    });
+  if (classes !== undefined && classes !== labels.size)
+    throw new UserError(`${data}: --classes ${classes}, but it has ${labels.size} sub-folders`, {
+      hint: 'sub-folders are classes; leave --classes out, or give none',
+    });
+  return labelled;
+}
+
+async function sizeFor({ size, init, ...values }: TrainValues): Promise<number> {
+  if (init === undefined) return size ?? usualSize;
+  const { fixed } = await loadModel(init, (await cardOverrides(values)).overrides);
+  if (!fixed) return size ?? usualSize;
+  if (fixed.height !== fixed.width || (size !== undefined && size !== fixed.width))
+    throw new UserError(
+      `${init}: takes images of ${fixed.width}×${fixed.height}, to train on are squares of ${size ?? fixed.width}`,
+    );
+  return fixed.width;
+}
+
+/**
+ * A new network for the images, or the one of `--init`.
+ * @throws UserError for a network that does not suit them
+ */
+export async function networkFor(dataset: Dataset, values: TrainValues): Promise<Start> {
+  return values.init === undefined
+    ? newNetwork(dataset, values)
+    : givenNetwork(values.init, dataset, values);
+}
+
+function newNetwork(dataset: Dataset, values: TrainValues): Start {
+  const { width, levels, blocks, seed, schedule = 'linear' } = values;
+  const [channels, size] = dataset.shape;
+  const count = dataset.classes.length;
+  const shape = { channels, size, width, levels, blocks, ...(count > 0 && { classes: count }) };
+  const model = epsilonNetwork(shape, seed);
+  const given: CardFile = {
+    ...networkCard(shape),
+    schedule: { name: schedule, timesteps: 1000 },
+    ...(count > 0 && { classes: { input: 'y', count, null: count, names: [...dataset.classes] } }),
+  };
+  const label = count > 0 ? { input: 'y', null: count } : undefined;
+  return {
+    model,
+    card: complete(model, given),
+    label,
+    identity: JSON.stringify(shape),
+    origin: undefined,
+  };
+}
+
+async function givenNetwork(init: string, dataset: Dataset, values: TrainValues): Promise<Start> {
+  if (path.resolve(init) === path.resolve(values.output))
+    throw new UserError(`${init}: the trained model would replace the one to start from`, {
+      hint: 'choose another -o',
+    });
+  const { overrides } = await cardOverrides(values);
+  const { onnx, card } = await loadModel(init, overrides);
+  const digest = await sha256(init);
+  const known = card.classes;
+  const count = dataset.classes.length;
+  if (known && known.count !== count)
+    throw new UserError(`${init}: tells ${known.count} classes apart, the images have ${count}`);
+  if (known && values.pUncond > 0 && known.null === undefined)
+    throw new UserError(`${init}: its card names no null token, which --p-uncond needs`, {
+      hint: 'add --p-uncond 0, or --card classes.null=N',
+    });
+  const { schedule } = values;
+  const { description: _, ...kept } = card;
+  const changed = overrideCard(kept, schedule ? { 'schedule.name': schedule } : {});
+  return {
+    model: onnx,
+    card: complete(onnx, {
+      ...changed,
+      ...(known && { classes: { ...known, names: [...dataset.classes] } }),
+    }),
+    label: known && { input: known.input, null: known.null ?? 0 },
+    identity: digest,
+    origin: `${path.basename(init)}, SHA-256 ${digest}`,
+  };
+}
+
+function complete(model: OnnxModel, given: CardFile): Card {
+  const outputs = (model.proto.graph?.output ?? []).map((o) => modelInput(o, model.where));
+  const nodes = model.proto.graph?.node ?? [];
+  const signature = { inputs: modelInputs(model), outputs, nodes, where: model.where };
+  return completeCard(given, signature).card;
+}

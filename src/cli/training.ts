@@ -1,0 +1,195 @@
+/** Trains a model: reads data and network, takes steps, saves. */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { CardFile } from '../card/card.ts';
+import { UserError } from '../errors.ts';
+import { removeLeftovers } from '../files/leftovers.ts';
+import { bandNames, bandsOf, runningMeans } from '../training/bands.ts';
+import type { Dataset } from '../training/dataset.ts';
+import { writeTrained } from '../training/result.ts';
+import { readState, writeState, type Settings } from '../training/state.ts';
+import { openTrainer, type Trainer } from '../training/trainer.ts';
+import type { TrainValues } from './commands/train.ts';
+import { painter, type Io } from './io.ts';
+import { showDuration } from './progress.ts';
+import { openReport } from './report.ts';
+import { openTrainingLog } from './training-log.ts';
+import { openTrainingProgress } from './training-progress.ts';
+import { networkFor, readDataset, type Start } from './training-start.ts';
+import { version } from './version.ts';
+
+/** @returns the exit code: 130 if it was interrupted, with everything saved */
+export async function trainModel(data: string, values: TrainValues, io: Io): Promise<number> {
+  const files = filesFor(values.output);
+  if (!values.resume && existsSync(files.state))
+    throw new UserError(`${files.state}: there is a checkpoint of an earlier run`, {
+      hint: 'add --resume to go on from it, or delete it to begin anew',
+    });
+  const dataset = await readDataset(data, values, io.signal);
+  const start = await networkFor(dataset, values);
+  const { label, model, card } = start;
+  const settings = settingsOf(dataset, start, values);
+  const trainer = await openTrainer({ ...values, model, card, dataset, label });
+  try {
+    if (existsSync(files.state)) {
+      const state = await readState(files.state, trainer.layout, settings);
+      if (state.step > values.steps)
+        throw new UserError(
+          `${files.state}: ${state.step} steps are taken already, more than --steps ${values.steps}`,
+        );
+      trainer.restore(state);
+    }
+    const run = { trainer, dataset, start, settings, files, values };
+    return await takeSteps(run, io);
+  } finally {
+    await trainer.release();
+  }
+}
+
+interface Run {
+  readonly trainer: Trainer;
+  readonly dataset: Dataset;
+  readonly start: Start;
+  readonly settings: Settings;
+  readonly files: Files;
+  readonly values: TrainValues;
+}
+
+async function takeSteps(run: Run, io: Io): Promise<number> {
+  const { trainer, dataset, start, files, values } = run;
+  const { output, steps, every, quiet } = values;
+  const folder = path.dirname(path.resolve(output));
+  await mkdir(folder, { recursive: true });
+  await removeLeftovers(folder);
+  const T = start.card.schedule.timesteps;
+  const names = bandNames(T);
+  const began = trainer.state().step;
+  const progress = openTrainingProgress(io, { steps, began, names, quiet });
+  const report = openReport(io, { ...values, inputs: 1 }, () => progress.stop());
+  report.note(describe(trainer, dataset, start));
+  if (began > 0) report.note(`resume: from step ${began} of ${steps}`);
+  const log = await openTrainingLog(files.log, names, began);
+  const recent = runningMeans(1 + names.length);
+  const save = async (): Promise<Saved> => {
+    await log.flush();
+    return saveRun(run);
+  };
+
+  const since = performance.now();
+  try {
+    while (trainer.state().step < steps) {
+      const result = await trainer.step();
+      const done = result.step + 1;
+      const bands = bandsOf(result, T);
+      recent.add([result.loss, ...bands]);
+      log.add(result, bands);
+      progress.step(done, recent.means());
+      if (io.signal?.aborted) {
+        await save();
+        progress.stop();
+        return sayInterrupted(done, steps, io);
+      }
+      if (done % every === 0 && done < steps) await save();
+    }
+  } finally {
+    progress.stop();
+  }
+  const { written, card } = await save();
+  const [loss, ...byLevel] = recent.means();
+  const seconds = (performance.now() - since) / 1000;
+  report.result(output, {
+    files: [...written, files.state, files.log],
+    steps: trainer.state().step,
+    parameters: trainer.layout.size,
+    loss: loss ?? null,
+    lossByTimestep: Object.fromEntries(names.map((name, i) => [name, byLevel[i] ?? null])),
+    seconds: Number(seconds.toFixed(1)),
+    card,
+  });
+  report.note(`${trainer.state().step - began} steps in ${showDuration(seconds)}`);
+  report.next(`dsg inspect ${output} --check`);
+  report.end();
+  return 0;
+}
+
+interface Saved {
+  readonly written: readonly string[];
+  readonly card: CardFile;
+}
+
+/** The model first: what the checkpoint says is done is then there. */
+async function saveRun({ trainer, dataset, start, settings, files, values }: Run): Promise<Saved> {
+  const { layout } = trainer;
+  const state = trainer.state();
+  const card = trainedCard(start, dataset, values, state.step);
+  const { average } = state.vectors;
+  const written = await writeTrained(values.output, start.model, {
+    layout,
+    weights: average,
+    card,
+  });
+  await writeState(files.state, state, layout, settings);
+  return { written, card };
+}
+
+function sayInterrupted(step: number, steps: number, io: Io): number {
+  const word = painter(io.stderr, io.env)('yellow', 'interrupted:');
+  io.stderr.write(`${word} saved at step ${step} of ${steps}; --resume goes on\n`);
+  return 130;
+}
+
+interface Files {
+  readonly state: string;
+  readonly log: string;
+}
+
+function filesFor(output: string): Files {
+  if (path.extname(output) !== '.onnx')
+    throw new UserError(`${output}: a model is written as an .onnx file`, {
+      hint: `-o ${output}.onnx`,
+    });
+  const stem = output.slice(0, -'.onnx'.length);
+  return { state: `${stem}.training.safetensors`, log: `${stem}.training.csv` };
+}
+
+/** All that the weights follow from, beside the number of steps. */
+function settingsOf(dataset: Dataset, { identity, card }: Start, values: TrainValues): Settings {
+  return {
+    data: dataset.identity,
+    network: identity,
+    schedule: card.schedule.name,
+    batch: values.batch,
+    rate: values.rate,
+    ema: values.ema,
+    'p-uncond': values.pUncond,
+    clip: values.clip,
+    'weight-decay': values.weightDecay,
+    seed: values.seed,
+  };
+}
+
+function describe(trainer: Trainer, dataset: Dataset, { label }: Start): string {
+  const { size, entries } = trainer.layout;
+  const kind = label ? 'class-conditional' : 'unconditional';
+  const weights = `${size} parameters in ${entries.length} tensors`;
+  return `${kind} network, ${weights}; ${dataset.description}, ${dataset.shape.slice(1).join('×')}`;
+}
+
+/** The card of the model after so many steps. */
+function trainedCard(
+  { card, origin }: Start,
+  dataset: Dataset,
+  values: TrainValues,
+  step: number,
+): CardFile {
+  const { output, batch, rate, ema, pUncond, seed } = values;
+  const withheld = dataset.classes.length > 0 ? `, class withheld with probability ${pUncond}` : '';
+  return {
+    ...card,
+    name: path.basename(output, '.onnx'),
+    training:
+      `dsg ${version}: ${step} steps of ${batch} images, ${dataset.description}; rate ${rate}, ` +
+      `average ${ema}${withheld}, seed ${seed}${origin === undefined ? '' : `; from ${origin}`}`,
+  };
+}

@@ -1,0 +1,184 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../helpers/folder.ts';
+import { dsg, expectDone, writePicture, type Circumstances } from './harness.ts';
+import { writeShrinking } from './models.ts';
+
+const folder = temporaryFolder();
+const at = (name: string): string => join(folder, name);
+const bytes = (name: string): Buffer => readFileSync(at(name));
+
+/** A network that takes a few milliseconds a step. */
+const small = ['--size', '8', '--width', '8', '--levels', '2', '--batch', '4', '--classes', '3'];
+
+function train(name: string, args: readonly string[], given?: Circumstances) {
+  return dsg(['train', 'shapes', '-o', at(`${name}.onnx`), ...small, ...args], given);
+}
+
+beforeAll(async () => {
+  await train('whole', ['--steps', '6', '--checkpoint-every', '4']);
+  for (const name of ['photos/cats/1', 'photos/cats/2', 'photos/dogs/1', 'mixed/cats/1', 'mixed/2'])
+    await writePicture(at(`${name}.png`), 12);
+  writeShrinking(at('no-weights.onnx'));
+});
+
+describe('dsg train', () => {
+  it('writes a model, its card, the checkpoint and the loss of every step', async () => {
+    const card = JSON.parse(bytes('whole.card.json').toString()) as Record<string, unknown>;
+    expect(card).toMatchObject({
+      name: 'whole',
+      prediction: 'epsilon',
+      schedule: { name: 'linear', timesteps: 1000 },
+      classes: { input: 'y', count: 3, null: 3, names: ['circle', 'square', 'triangle'] },
+    });
+    expect(card['training']).toContain('6 steps of 4 images, generated circle, square, triangle');
+    const lines = bytes('whole.training.csv').toString().trim().split('\n');
+    expect(lines[0]).toBe('step,loss,t<250,t<500,t<750,t<1000,gradient norm');
+    expect(lines.slice(1).map((line) => line.split(',')[0])).toEqual([...'012345']);
+    const first = lines[1]?.split(',').map(Number) ?? [];
+    // The new network predicts 0, and noise has variance 1.
+    expect(first[1]).toBeGreaterThan(0.8);
+    expect(first[1]).toBeLessThan(1.2);
+    const bands = first.slice(2, 6);
+    expect(bands.reduce((sum, v) => sum + v, 0) / 4).toBeCloseTo(first[1] as number, 4);
+  });
+
+  it('goes on after Ctrl-C to the same bytes', async () => {
+    const interrupt = new AbortController();
+    const watch = (text: string): void => {
+      if (text.startsWith('step 2/6')) interrupt.abort();
+    };
+    const stopped = await train('again/whole', ['--steps', '6'], {
+      signal: interrupt.signal,
+      watch,
+    });
+    expect(stopped.code).toBe(130);
+    expect(stopped.stderr).toMatch(/interrupted: saved at step 2 of 6; --resume goes on\n$/);
+    expect(existsSync(at('again/whole.onnx'))).toBe(true);
+
+    const resumed = await train('again/whole', ['--steps', '6', '--resume']);
+    expectDone(resumed);
+    expect(resumed.stderr).toContain('resume: from step 2 of 6');
+    for (const kind of ['onnx', 'card.json', 'training.safetensors', 'training.csv'])
+      expect(bytes(`again/whole.${kind}`).equals(bytes(`whole.${kind}`))).toBe(true);
+  });
+
+  it('goes on for longer, from a log that ran ahead of the checkpoint', async () => {
+    expectDone(await train('long', ['--steps', '3']));
+    writeFileSync(at('long.training.csv'), `${bytes('long.training.csv').toString()}3,9\n4,9\n`);
+    expectDone(await train('long', ['--steps', '6', '--resume']));
+    expect(bytes('long.training.csv').equals(bytes('whole.training.csv'))).toBe(true);
+    expect(bytes('long.training.safetensors').equals(bytes('whole.training.safetensors'))).toBe(
+      true,
+    );
+  });
+
+  it('begins where there is nothing to resume', async () => {
+    expectDone(await train('fresh', ['--steps', '1', '--resume']));
+  });
+
+  it('trains on folders, whose sub-folders are classes', async () => {
+    const run = (name: string, args: string[] = []) =>
+      dsg(
+        ['train', at('photos'), '-o', at(`${name}.onnx`), '--steps', '1', '--json', '-q'].concat(
+          small.slice(0, -2),
+          args,
+        ),
+      );
+    const conditional = await run('classes');
+    expectDone(conditional);
+    expect(conditional.stderr).toBe('');
+    const [entry] = (JSON.parse(conditional.stdout) as { results: Record<string, unknown>[] })
+      .results;
+    expect(entry).toMatchObject({
+      files: ['onnx', 'card.json', 'training.safetensors', 'training.csv'].map((kind) =>
+        at(`classes.${kind}`),
+      ),
+      steps: 1,
+      card: { classes: { count: 2, names: ['cats', 'dogs'] } },
+    });
+    const plain = await run('no-classes', ['--classes', 'none']);
+    expectDone(plain);
+    expect(plain.stdout).not.toContain('"classes"');
+  });
+
+  it('starts from a model that there is', async () => {
+    const args = ['--init', at('whole.onnx'), '--steps', '1', '--rate', '1e-9'];
+    expectDone(await train('tuned', args));
+    const card = JSON.parse(bytes('tuned.card.json').toString()) as Record<string, unknown>;
+    expect(card['training']).toMatch(/; from whole\.onnx, SHA-256 [0-9a-f]{64}$/);
+    // The loss is that of the trained network, at its first step.
+    const loss = (name: string, line: number): number =>
+      Number(bytes(`${name}.training.csv`).toString().split('\n')[line]?.split(',')[1]);
+    expect(loss('tuned', 1)).not.toBeCloseTo(loss('whole', 1), 6);
+  });
+
+  it('gives a model that inspect knows', async () => {
+    const { code, stdout } = await dsg(['inspect', at('whole.onnx'), '--json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      epsilonModel: { usable: true, inferred: [] },
+      gradient: { possible: true },
+    });
+  });
+});
+
+describe('refused', () => {
+  it.each<[what: string, data: string, args: string[], message: string]>([
+    ['no such folder', 'nowhere', [], 'nowhere: not a folder of images, and not the word shapes'],
+    ['an output that is no model', 'shapes', ['-o', at('x.pt')], 'a model is written as an .onnx'],
+    ['too many kinds', 'shapes', ['--classes', '9'], '9 kinds of shapes, there are 8'],
+    ['a width', 'shapes', ['--width', '12'], 'width 12: expected a multiple of 8'],
+    ['a depth', 'shapes', ['--levels', '4'], '4 levels: a side of 8 is not a multiple of 16'],
+    ['images beside classes', at('mixed'), [], 'has images both in sub-folders and beside them'],
+    ['a number of classes', at('photos'), ['--classes', '3'], 'but it has 2 sub-folders'],
+    [
+      'a checkpoint of an earlier run',
+      'shapes',
+      ['-o', at('whole.onnx')],
+      'whole.training.safetensors: there is a checkpoint of an earlier run',
+    ],
+    [
+      'other settings',
+      'shapes',
+      ['-o', at('whole.onnx'), '--resume', '--rate', '0.5'],
+      'made with other settings: rate 0.001, now 0.5',
+    ],
+    [
+      'fewer steps than are taken',
+      'shapes',
+      ['-o', at('whole.onnx'), '--resume', '--steps', '2'],
+      '6 steps are taken already, more than --steps 2',
+    ],
+    ['a model without weights', 'shapes', ['--init', at('no-weights.onnx')], 'no float32 weights'],
+    [
+      'a model of other classes',
+      'shapes',
+      ['--init', at('whole.onnx'), '--classes', '4'],
+      'tells 3 classes apart, the images have 4',
+    ],
+    [
+      'a model of another size',
+      'shapes',
+      ['--init', at('whole.onnx'), '--size', '16'],
+      'takes images of 8×8, to train on are squares of 16',
+    ],
+    [
+      'to replace the model to start from',
+      'shapes',
+      ['--init', at('whole.onnx'), '-o', at('./whole.onnx'), '--resume'],
+      'the trained model would replace the one to start from',
+    ],
+    ['a rate that diverges', 'shapes', ['--rate', '1e30', '--steps', '5'], 'the loss is '],
+  ])('%s', async (what, data, args, message) => {
+    const output = at(`refused ${what}.onnx`);
+    const defaults = data === 'shapes' ? small : small.slice(0, -2);
+    const own = (flag: string): boolean => args.includes(flag);
+    const rest = defaults.filter((_, i) => !own(defaults[i - (i % 2)] as string));
+    const options = own('-o') ? args : ['-o', output, ...args];
+    const { code, stderr } = await dsg(['train', data, ...rest, '--steps', '2', ...options]);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) });
+    expect(existsSync(output)).toBe(false);
+  });
+});

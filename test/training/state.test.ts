@@ -1,0 +1,82 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readSafetensors } from '../../src/checkpoint/safetensors.ts';
+import { float32Values } from '../../src/onnx/initializer.ts';
+import { readState, writeState, type Settings } from '../../src/training/state.ts';
+import type { TrainingState } from '../../src/training/optimiser.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
+import { randomTensor } from '../helpers/random.ts';
+
+const folder = temporaryFolder();
+const layout = {
+  entries: [
+    { name: 'stem.weight', shape: [2, 3] },
+    { name: 'stem.bias', shape: [2] },
+  ],
+  size: 8,
+};
+const settings: Settings = { data: 'cats', rate: 0.001, clip: null };
+const vector = (name: string): Float32Array => randomTensor(name, [8]).data;
+const state: TrainingState = {
+  step: 12,
+  vectors: {
+    weights: vector('weights'),
+    mean: vector('mean'),
+    square: vector('square'),
+    average: vector('average'),
+  },
+};
+
+async function written(name: string): Promise<string> {
+  const file = join(folder, name);
+  await writeState(file, state, layout, settings);
+  return file;
+}
+
+describe('a checkpoint', () => {
+  it('holds the state to the bit', async () => {
+    expect(await readState(await written('a'), layout, settings)).toEqual(state);
+  });
+
+  it('is a safetensors file with every weight under its name', async () => {
+    const tensors = readSafetensors(await written('b'));
+    expect([...tensors.keys()].slice(0, 3)).toEqual([
+      'weights/stem.weight',
+      'weights/stem.bias',
+      'mean/stem.weight',
+    ]);
+    const bias = tensors.get('average/stem.bias');
+    expect(bias && [...float32Values(bias)]).toEqual([...state.vectors.average.subarray(6)]);
+    expect(tensors.get('square/stem.weight')?.shape).toEqual([2, 3]);
+  });
+
+  it('is refused where settings differ, with what they were', async () => {
+    const file = await written('c');
+    await expect(readState(file, layout, { ...settings, rate: 0.1, clip: 1 })).rejects.toThrow(
+      `${file}: made with other settings: rate 0.001, now 0.1; clip none, now 1`,
+    );
+  });
+
+  it.each<[string, (bytes: Buffer) => Buffer]>([
+    ['empty', () => Buffer.alloc(0)],
+    ['cut off in its header', (b) => b.subarray(0, 40)],
+    ['cut off in its data', (b) => b.subarray(0, -4)],
+    ['longer than it says', (b) => Buffer.concat([b, Buffer.alloc(4)])],
+    ['of other bytes', () => Buffer.from('not a checkpoint, but a longer text')],
+    [
+      'of other weights',
+      (b) => Buffer.from(b.toString('latin1').replaceAll('stem', 'root'), 'latin1'),
+    ],
+    [
+      'without its step',
+      (b) => Buffer.from(b.toString('latin1').replace('dsg.step', 'dsg.stop'), 'latin1'),
+    ],
+  ])('is refused when it is %s', async (what, damage) => {
+    const file = await written(what);
+    writeFileSync(file, damage(readFileSync(file)));
+    await expect(readState(file, layout, settings)).rejects.toThrow(
+      `${file}: damaged, or not the checkpoint of a training run`,
+    );
+  });
+});
