@@ -12,6 +12,7 @@ export {
   type SamplerChoice,
 } from './pipeline/restore.ts';
 export { restore, type RestoreEvent, type StreamOptions, type Timing } from './pipeline/stream.ts';
+export { posteriorOf, sampleName, samplePosterior, type Posterior } from './pipeline/posterior.ts';
 export { applyOperator, degrade, visible } from './pipeline/degrade.ts';
 export { operators } from './operators/operators.ts';
 export { boxMask, randomMask } from './operators/inpainting.ts';

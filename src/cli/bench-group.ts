@@ -9,6 +9,7 @@ import type { Scores } from '../metrics/catalogue.ts';
 import { compare, residual } from '../pipeline/evaluate.ts';
 import type { Perceptual } from '../pipeline/features.ts';
 import type { Model } from '../pipeline/model.ts';
+import { sampleName } from '../pipeline/posterior.ts';
 import { openRestorer, type Restorer } from '../pipeline/restore.ts';
 import { cellSchema, type Cell } from '../report/results.ts';
 import type { GroupKey } from '../report/summary.ts';
@@ -132,7 +133,7 @@ async function restoreCell(
   const example = await source.example();
   const { measurement, operator, sigma } = example;
   // The first sample is what `dsg restore` gives; further ones differ in name, hence in noise.
-  const name = sample === 0 ? source.input.name : `${source.input.name}#${sample}`;
+  const name = sampleName(source.input.name, sample);
   const { image, loss, seconds, secondsPerStep } = await sampleOne(
     restorer.restore([{ name, measurement, operator }], io.signal),
     progress,

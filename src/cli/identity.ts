@@ -45,7 +45,7 @@ export interface IdentityContext {
  */
 export function identifier(context: IdentityContext): (input: Input) => Promise<Identified> {
   const { values, model, facts, replay, format } = context;
-  const { steps, seed, simulate, fit, trace } = values;
+  const { steps, seed, simulate, fit, trace, samples } = values;
   const common = {
     revision,
     onnxruntime: versions().onnxruntime,
@@ -59,6 +59,7 @@ export function identifier(context: IdentityContext): (input: Input) => Promise<
     format,
     trace,
     ...(simulate && { sigma: sigmaOf(values) }),
+    ...(samples > 1 && { samples }),
     ...(replay && { replay: [replay.x_T, replay.noise].map(valuesHash) }),
   };
   return async (input) => {

@@ -17,7 +17,8 @@ export interface Input {
 /** What folders are searched for; a file given by itself may have any name. */
 const readable = /\.(png|jpe?g|webp|tiff?|avif|gif|svg|npy)$/i;
 /** What dsg writes beside measurements and results. */
-const companion = /\.(mask|measurement|x0|trace)\.[^.]+$|\.kernel\.npy$/i;
+const companion = /\.(mask|measurement|x0|trace|deviation)\.[^.]+$|\.kernel\.npy$/i;
+const companionFolder = /\.(trace|samples)$/;
 
 /** A file's path without extension, and without the `.measurement` that `--simulate` adds. */
 export function stemOf(file: string): string {
@@ -95,7 +96,8 @@ async function matching(pattern: string, except: string | undefined): Promise<st
   const files = await glob(pattern, { expandDirectories: true });
   const below = (file: string): boolean =>
     except !== undefined && path.resolve(file).startsWith(except + path.sep);
-  return files.filter((file) => isImage(path.basename(file)) && !below(file)).sort();
+  const beside = (file: string): boolean => companionFolder.test(path.dirname(file));
+  return files.filter((f) => isImage(path.basename(f)) && !below(f) && !beside(f)).sort();
 }
 
 function isImage(name: string): boolean {
@@ -127,7 +129,7 @@ async function search(folder: string, except: string | undefined): Promise<strin
     if (entry.name.startsWith('.')) continue;
     const kind = entry.isSymbolicLink() ? await stat(file).catch(() => undefined) : entry;
     if (kind?.isDirectory()) {
-      if (entry.name.endsWith('.trace') || path.resolve(file) === except) continue;
+      if (companionFolder.test(entry.name) || path.resolve(file) === except) continue;
       files.push(...(await search(file, except)));
     } else if (kind?.isFile() && isImage(entry.name)) files.push(file);
   }

@@ -64,8 +64,12 @@ export async function openReader(
   return { plan, read: async (input) => checked(await readMeasurement(input, options)) };
 }
 
-/** @throws UserError if a file of the folder is missing or damaged */
-export async function readReplay(folder: string): Promise<Replay> {
+/** @throws UserError if a file of the folder is missing or damaged, or there are to be samples */
+export async function readReplay(folder: string, samples: number): Promise<Replay> {
+  if (samples > 1)
+    throw new UserError(`--replay has the noise of one sample, and --samples is ${samples}`, {
+      hint: 'leave out one of them',
+    });
   const [x_T, noise] = await Promise.all([
     readNpy(path.join(folder, 'x_T.npy')),
     readNpy(path.join(folder, 'noise.npy')),

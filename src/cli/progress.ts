@@ -23,6 +23,8 @@ export interface ProgressOptions {
   readonly quiet: boolean;
   /** Images a batch. */
   readonly batch: number;
+  /** What they are called; image if left out. */
+  readonly noun?: string;
 }
 
 export function openProgress(io: Io, options: ProgressOptions): Progress {
@@ -108,9 +110,9 @@ function bar(
   };
 }
 
-function of({ first, size }: Batch, { images }: ProgressOptions): string {
-  if (size === 1) return `image ${first + 1} of ${images}`;
-  return `images ${first + 1}-${first + size} of ${images}`;
+function of({ first, size }: Batch, { images, noun = 'image' }: ProgressOptions): string {
+  if (size === 1) return `${noun} ${first + 1} of ${images}`;
+  return `${noun}s ${first + 1}-${first + size} of ${images}`;
 }
 
 function showLoss(loss: number | undefined): string {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { UserError } from '../errors.ts';
 import type { Task } from '../pipeline/degradation.ts';
 import type { Model } from '../pipeline/model.ts';
+import { posteriorOf } from '../pipeline/posterior.ts';
 import { restore, type RestoreEvent } from '../pipeline/stream.ts';
 import { providersFor } from '../session/device.ts';
 import type { RestoreValues } from './commands/restore.ts';
@@ -18,18 +19,21 @@ import { openReport, type Report } from './report.ts';
 import { writeRestored } from './restored.ts';
 import { filesOf, keptResult } from './resuming.ts';
 import { refuseIdle, samplerFor, settingsFor, showSettings, type Settings } from './settings.ts';
+import { openGathering, repeated, type Sample } from './samples.ts';
 import { shardOf, shareOf } from './shard.ts';
 import { modelFacts, type ModelFacts } from './sidecar.ts';
 import { framesOf, isTraced, type Frame } from './trace.ts';
 import { concernsOneFile, openWrites } from './writing.ts';
 
 /** An example with what the sampler and the sidecar want to know of it. */
-interface Job extends Example {
-  readonly name: string;
+interface Described extends Example {
   readonly method: Settings['method'];
   readonly settings: Settings;
   readonly identified: Identified;
 }
+
+/** A sample of it to draw. */
+type Job = Described & Sample;
 
 /** @returns the exit code: 1 if some image failed */
 export async function restoreAll(
@@ -38,12 +42,12 @@ export async function restoreAll(
   io: Io,
 ): Promise<number> {
   refuseIdle(values);
-  const { lanes, seed, steps, simulate, trace } = values;
+  const { lanes, samples, seed, steps, simulate, trace } = values;
   const found = await findInputs(paths, values.output, io.stdin);
   const inputs = values.shard ? shareOf(found, shardOf(values.shard, io.env)) : found;
   const model = await openModel(values);
   const reader = await openReader(inputs, values, model);
-  const replay = values.replay === undefined ? undefined : await readReplay(values.replay);
+  const replay = values.replay === undefined ? undefined : await readReplay(values.replay, samples);
   const destination = await openDestination(values.output, found, values.format);
   const facts = await modelFacts(model);
   const { format } = destination;
@@ -53,24 +57,33 @@ export async function restoreAll(
   let progress: readonly Progress[] = [];
   const report = openReport(io, { ...values, inputs: inputs.length }, () => progress[0]?.stop());
   const due = values.resume ? await dueOf(inputs, { destination, identify, report }) : inputs;
-  const batch = values.batch === 'auto' ? 1 : values.batch;
-  progress = openLanes(io, { ...values, batch, images: due.length });
+  const batch = values.batch ?? (samples > 1 ? 'auto' : 1);
+  progress = openLanes(io, {
+    ...values,
+    batch: batch === 'auto' ? 1 : batch,
+    images: due.length * samples,
+    noun: samples > 1 ? 'sample' : 'image',
+  });
   noteModel(model, facts, report);
   const noteTask = taskNoter(values, model, report);
-  const read = async (input: Input): Promise<Job> => {
+  const read = async (input: Input): Promise<Described> => {
     const example = await reader.read(input);
     const { task } = example.degradation;
     const settings = settingsFor(task, values, model.card);
     noteTask(task, settings);
     const identified = await identify(input);
-    return { ...example, name: input.name, method: settings.method, settings, identified };
+    return { ...example, method: settings.method, settings, identified };
   };
 
   const began = performance.now();
   const stop = new AbortController();
   const writes = openWrites(2 * lanes);
+  const failed = new Set<Input>();
+  const gathering = openGathering(samples);
+  // Where there are several samples, of the first.
+  const frames = new Map<Input, Frame[]>();
   try {
-    const events = restore(readAll(due, read, report), {
+    const events = restore(repeated(readAll(due, read, report), samples, failed), {
       model,
       // Each job brings its own, which depends on its task.
       method: { name: 'none' },
@@ -78,33 +91,43 @@ export async function restoreAll(
       steps,
       seed,
       session: { device: values.device },
-      batch: values.batch,
+      batch,
       lanes,
       signal: io.signal ? AbortSignal.any([io.signal, stop.signal]) : stop.signal,
       ...(replay && { replay }),
       ...(values.fit === 'pad' && { margin: true }),
     });
-    const frames = new Map<Job, Frame[]>();
     const target = { destination, simulated: simulate, seed, model: facts, report };
     for await (const event of events) {
-      show(event, progress, due);
-      if (event.type === 'start') for (const job of event.jobs) frames.set(job, []);
+      show(event, progress, { due, samples });
+      if (event.type === 'start')
+        for (const { sample, input } of event.jobs) if (sample === 0) frames.set(input, []);
       if (event.type === 'step' && trace !== undefined) keepFrames(event, frames, trace);
       if (event.type === 'failure') {
-        frames.delete(event.job);
-        report.failure(event.job.input.file, event.error);
+        const { input } = event.job;
+        frames.delete(input);
+        gathering.drop(input);
+        // One sample that diverges is enough to fail an image, once.
+        if (!failed.has(input)) report.failure(input.file, event.error);
+        failed.add(input);
       }
       if (event.type !== 'result') continue;
-      const { job, image, timing } = event;
+      const { job } = event;
+      const gathered = failed.has(job.input)
+        ? undefined
+        : gathering.add(job, event.image, event.timing);
+      if (!gathered) continue;
+      const posterior = samples > 1 ? posteriorOf(gathered.samples) : undefined;
       const restored = {
         example: job,
         identified: job.identified,
-        image,
-        frames: frames.get(job) ?? [],
-        timing: { ...timing, lanes },
+        image: posterior?.mean ?? event.image,
+        posterior,
+        frames: frames.get(job.input) ?? [],
+        timing: { ...gathered.timing, lanes },
         options: effective(job, values),
       };
-      frames.delete(job);
+      frames.delete(job.input);
       await writes.add(async () => {
         try {
           await writeRestored(restored, target);
@@ -160,10 +183,11 @@ async function dueOf(
 function show(
   event: RestoreEvent<Job>,
   progress: readonly Progress[],
-  due: readonly Input[],
+  { due, samples }: { readonly due: readonly Input[]; readonly samples: number },
 ): void {
   if (event.type === 'start') {
-    const first = due.indexOf(event.jobs[0].input);
+    const { input, sample } = event.jobs[0];
+    const first = due.indexOf(input) * samples + sample;
     progress[event.lane]?.start({ first, size: event.jobs.length });
   } else if (event.type === 'step') {
     const { loss } = event.progress;
@@ -173,12 +197,14 @@ function show(
 
 function keepFrames(
   { jobs, taken, progress }: Extract<RestoreEvent<Job>, { type: 'step' }>,
-  frames: Map<Job, Frame[]>,
+  frames: ReadonlyMap<Input, Frame[]>,
   every: number,
 ): void {
   if (!isTraced(taken - 1, progress.step.index, every)) return;
   const all = framesOf(progress);
-  jobs.forEach((job, i) => frames.get(job)?.push(all[i] as Frame));
+  jobs.forEach(({ input, sample }, i) => {
+    if (sample === 0) frames.get(input)?.push(all[i] as Frame);
+  });
 }
 
 /** The failure that ends a run, with how to go on. */
@@ -197,7 +223,7 @@ function noteModel(model: Model, facts: ModelFacts, report: Report): void {
 
 /** Says how a task is restored, when its first image comes. */
 function taskNoter(
-  { steps, seed, device }: RestoreValues,
+  { steps, samples, seed, device }: RestoreValues,
   model: Model,
   report: Report,
 ): (task: Task, settings: Settings) => void {
@@ -208,6 +234,7 @@ function taskNoter(
     const inferred = model.inferred.length > 0 ? `; inferred ${model.inferred.join(', ')}` : '';
     report.note(
       `${path.basename(model.file)}: ${task}, ${showSettings(settings)}, ${steps} steps, ` +
+        (samples > 1 ? `${samples} samples, ` : '') +
         `seed ${seed}, ${providersFor(device)[0]}${inferred}`,
     );
   };
@@ -215,11 +242,12 @@ function taskNoter(
 
 /** What was chosen and what followed from it, for the record. */
 function effective({ settings, degradation }: Job, values: RestoreValues): object {
-  const { steps, seed, device, fit, simulate, replay } = values;
+  const { steps, samples, seed, device, fit, simulate, replay } = values;
   return {
     task: degradation.task,
     ...settings,
     steps,
+    ...(samples > 1 && { samples }),
     seed,
     simulate,
     device: providersFor(device)[0],
@@ -228,8 +256,9 @@ function effective({ settings, degradation }: Job, values: RestoreValues): objec
   };
 }
 
-function nextHint({ simulate, trace }: RestoreValues, folder: string): string {
+function nextHint({ simulate, samples, trace }: RestoreValues, folder: string): string {
   const compare = simulate ? 'compare with NAME.measurement.png; ' : '';
   const watch = trace === undefined ? '' : 'watch NAME.trace.webp; ';
-  return `look into ${folder}: ${compare}${watch}NAME.json holds what is needed to repeat it`;
+  const differ = samples > 1 ? 'see where samples differ in NAME.deviation.png; ' : '';
+  return `look into ${folder}: ${compare}${differ}${watch}NAME.json holds what is needed to repeat it`;
 }

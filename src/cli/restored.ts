@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { writeAtomic } from '../files/atomic.ts';
 import { sha256 } from '../pipeline/model.ts';
+import type { Posterior } from '../pipeline/posterior.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { writeResult, type Destination } from './destination.ts';
 import type { Example } from './examples.ts';
@@ -9,14 +10,16 @@ import type { Identified } from './identity.ts';
 import { writeMeasured } from './measured.ts';
 import type { Report } from './report.ts';
 import { filesOf, type Kept } from './resuming.ts';
+import { writeSamples } from './samples.ts';
 import { measure, sidecar, type ModelFacts, type Quality } from './sidecar.ts';
 import { writeTrace, type Frame } from './trace.ts';
 
 export interface Restored {
   readonly example: Example;
   readonly identified: Identified;
-  /** `[3,H,W]`. */
+  /** `[3,H,W]`; the mean of the samples where there are several. */
   readonly image: Tensor;
+  readonly posterior: Posterior | undefined;
   /** Empty without `--trace`. */
   readonly frames: readonly Frame[];
   readonly timing: object;
@@ -37,7 +40,7 @@ export interface WriteOptions {
  * @throws UserError if one cannot be written; there is no sidecar then
  */
 export async function writeRestored(
-  { example, identified, image, frames, timing, options }: Restored,
+  { example, identified, image, posterior, frames, timing, options }: Restored,
   { destination, simulated, seed, model, report }: WriteOptions,
 ): Promise<void> {
   const { name } = example.input;
@@ -50,12 +53,15 @@ export async function writeRestored(
     ? await writeMeasured(stem, measurementFiles(stem, destination), example, seed)
     : [];
   if (frames.length > 0) others.push(...(await writeTrace(stem, frames)));
+  const { format } = destination;
+  const samples = posterior && (await writeSamples(stem, posterior, { example, format }));
+  if (samples) others.push(...samples.files);
   const result = {
     file: path.basename(file),
     sha256: await sha256(file),
-    others: others.map((other) => path.basename(other)),
+    others: others.map((other) => path.relative(path.dirname(stem), other)),
   };
-  const about = { model, options, identified, result, measures, timing };
+  const about = { model, options, identified, result, measures, samples: samples?.facts, timing };
   const document = await sidecar(example, image, about);
   const written = `${stem}.json`;
   await writeAtomic(written, `${JSON.stringify(document, undefined, 2)}\n`);

@@ -123,6 +123,7 @@ export async function sidecar(
     readonly identified: Identified;
     readonly result: Kept['result'];
     readonly measures: Measures;
+    readonly samples?: object | undefined;
     readonly timing: object;
   },
 ): Promise<Kept> {
@@ -149,6 +150,7 @@ export async function sidecar(
     operator: describeOperator(degradation),
     ...(sigma !== undefined && { noise: { sigma, range: '[-1,1]' } }),
     ...about.measures,
+    ...(about.samples && { samples: about.samples }),
     timing: about.timing,
   };
 }

@@ -1,6 +1,7 @@
 /** Restored images beside one another; the page's script fills in the pictures. */
 import { methodsOf, taskTitle, tasksOf, withUnit } from './figures.ts';
-import { brightest, ramp } from './error-map.ts';
+import { ramp } from '../image/heat.ts';
+import { brightest } from './error-map.ts';
 import { html, type Html } from './markup.ts';
 import type { Results, Scores } from './results.ts';
 

@@ -1,6 +1,7 @@
 /** Colours of errors. */
 import { expect, test } from 'vitest';
-import { brightest, errorMap, ramp } from '../../src/report/error-map.ts';
+import { ramp } from '../../src/image/heat.ts';
+import { brightest, errorMap } from '../../src/report/error-map.ts';
 import { tensor, zeros } from '../../src/tensor/tensor.ts';
 
 const flat = (v: number) => tensor([3, 1, 1], new Float32Array(3).fill(v));

@@ -33,6 +33,13 @@ const options = {
     'inputs are clean: degrade them first, and report PSNR and SSIM',
   ),
   model: option('--model <file>', 'Sampling', 'ONNX ε-model', text, 'the one that comes with dsg'),
+  samples: optionWith(
+    '--samples <k>',
+    'Sampling',
+    'restorations of each image; the result is their mean, beside it what they differ in',
+    integer(1),
+    1,
+  ),
   ...samplingOptions,
   ...cardOptions,
   format: option(
@@ -63,12 +70,12 @@ const options = {
     shardKind,
     'all',
   ),
-  batch: optionWith(
+  batch: option(
     '--batch <n>',
     'Advanced',
     'images a run of the network; auto takes what memory holds, up to 8',
     integerOr('auto'),
-    1,
+    '1; auto with --samples',
   ),
   lanes: optionWith(
     '--lanes <n>',
@@ -103,7 +110,11 @@ export const restore = defineCommand({
 Inputs are files, folders, patterns such as 'photos/**/*.png', or - for a list on stdin.
 
 How a measurement was made is read from the operator record that \`dsg degrade\` leaves beside it,
-or said by the options. Each result goes to OUT with a JSON sidecar that says how to repeat it.`,
+or said by the options. Each result goes to OUT with a JSON sidecar that says how to repeat it.
+
+With --samples K, OUT/NAME.png is the mean of K samples of the posterior, the estimate of least
+squared error; OUT/NAME.samples has the samples, and OUT/NAME.deviation.png their standard
+deviation as a heat map, from black for none to pale yellow for a quarter or more.`,
   options,
   examples: [
     ['deblur a folder of images', 'dsg restore photos --task deblur -o restored'],
@@ -114,6 +125,10 @@ or said by the options. Each result goes to OUT with a JSON sidecar that says ho
       'dsg restore clean --task sr --simulate -o out --steps 20',
     ],
     ['restore what `dsg degrade` made', 'dsg restore degraded -o restored'],
+    [
+      'eight answers, their mean, and where they disagree',
+      'dsg restore cat.png --task inpaint --mask mask.png --samples 8 -o out',
+    ],
     [
       'go on after an interruption, two images at a time',
       'dsg restore photos --task deblur -o restored --resume --lanes 2',
