@@ -1,12 +1,14 @@
 // One measurement, printed as JSON; run.js starts it.
 import { performance } from 'node:perf_hooks';
 import { dsg } from '../dist/guidance/dsg.js';
+import { measurementLoss } from '../dist/guided/measured.js';
 import { gaussianBlur } from '../dist/operators/blur.js';
 import { openDenoiser } from '../dist/pipeline/denoiser.js';
 import { defaultModel, loadModel } from '../dist/pipeline/model.js';
 import { ddim } from '../dist/samplers/ddim.js';
 import { betas } from '../dist/schedules/betas.js';
 import { respace, steps as stepsOf } from '../dist/schedules/respace.js';
+import { unstack } from '../dist/tensor/batch.js';
 import { gaussian, noiseKey } from '../dist/tensor/noise.js';
 
 const [, , what, settings] = process.argv;
@@ -15,17 +17,20 @@ const started = performance.now();
 const model = await loadModel(file);
 const shape = [batch, 3, size, size];
 const operator = gaussianBlur({ size: 61, std: 3 });
+const key = noiseKey(0, 'bench');
+const subjects = unstack(gaussian(key, 'measurement', 0, shape)).map((y) => ({
+  losses: [measurementLoss(operator, y)],
+}));
 const denoiser = openDenoiser({
   model,
-  operator,
+  like: subjects[0],
   batch,
   canvas: { height: size, width: size },
   placement: { image: [3, size, size], top: 0, left: 0 },
   session: {},
 });
-const key = noiseKey(0, 'bench');
 const x = gaussian(key, 'x_T', 0, shape);
-const denoise = denoiser.bind(gaussian(key, 'measurement', 0, shape), {});
+const denoise = denoiser.bind(subjects);
 const steps = stepsOf(respace(betas(model.card.schedule), 100));
 
 async function timed(gradient) {

@@ -3,16 +3,17 @@ export { UserError } from './errors.ts';
 export { defaultModel, loadModel, type Model } from './pipeline/model.ts';
 export {
   openRestorer,
-  type Job,
-  type Method,
   type Progress,
   type Replay,
   type RestoreOptions,
   type Restorer,
-  type SamplerChoice,
 } from './pipeline/restore.ts';
+export type { Job, Measured, Wanted } from './pipeline/job.ts';
+export type { Method, SamplerChoice } from './pipeline/method.ts';
+export { classCondition, type Condition } from './pipeline/condition.ts';
 export { restore, type RestoreEvent, type StreamOptions, type Timing } from './pipeline/stream.ts';
 export { posteriorOf, sampleName, samplePosterior, type Posterior } from './pipeline/posterior.ts';
+export { generate, type GenerateOptions } from './pipeline/generate.ts';
 export { applyOperator, degrade, visible } from './pipeline/degrade.ts';
 export { operators } from './operators/operators.ts';
 export { boxMask, randomMask } from './operators/inpainting.ts';

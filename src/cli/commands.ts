@@ -5,6 +5,7 @@ import { completion } from './commands/completion.ts';
 import { degrade } from './commands/degrade.ts';
 import { differentiate } from './commands/differentiate.ts';
 import { evaluate } from './commands/eval.ts';
+import { generate } from './commands/generate.ts';
 import { help } from './commands/help.ts';
 import { importModel } from './commands/import.ts';
 import { inspect } from './commands/inspect.ts';
@@ -15,6 +16,7 @@ import { train } from './commands/train.ts';
 
 export const commands: readonly MakeCommand[] = [
   restore,
+  generate,
   degrade,
   evaluate,
   bench,

@@ -54,7 +54,7 @@ export async function openDestination(
       hint: `results are lossless: ${Object.keys(formats).join(', ')}`,
     });
   if (asFile && inputs.length > 1)
-    throw new UserError(`${output} is one file, but there are ${inputs.length} inputs`, {
+    throw new UserError(`${output} is one file, but there are ${inputs.length} images`, {
       hint: 'give -o a folder',
     });
   if (asFile && format && format !== asFile)

@@ -14,7 +14,7 @@ import { describeOperator, type ModelFacts } from './sidecar.ts';
 import { versions } from './version.ts';
 
 /** To be raised whenever the same options begin to give other bytes. */
-const revision = 1;
+export const revision = 1;
 
 export interface Identity {
   /** Of model, sampling, format, and what computed it. */
@@ -84,6 +84,7 @@ function describePlan(plan: Plan): object {
   return drawn ? plan : describeOperator(plan as Degradation);
 }
 
-function digest(value: object): string {
+/** SHA-256 of a value's JSON, in hexadecimal. */
+export function digest(value: object): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }

@@ -10,20 +10,33 @@ import { planOf, sigmaOf, type Plan } from './degradation.ts';
 import { planForMeasurements, readMeasurement, simulate, type Example } from './examples.ts';
 import type { Input } from './inputs.ts';
 import { cardOverrides } from './model-card.ts';
+import type { Report } from './report.ts';
+import type { ModelFacts } from './sidecar.ts';
 
-/**
- * The model that the options name, with what they say of it.
- * @throws UserError for a model that colour images do not suit
- */
-export async function openModel(values: RestoreValues): Promise<Model> {
-  const file = values.model ?? defaultModel;
+/** The model that the options name, with what they say of it. */
+export async function openModel(
+  values: Pick<RestoreValues, 'model' | 'card' | 'cardFile'>,
+): Promise<Model> {
   const { overrides, warnings } = await cardOverrides(values);
-  const model = await loadModel(file, overrides);
-  if (model.channels !== 3)
-    throw new UserError(
-      `${file}: takes images of ${model.channels} channels, colour images have 3`,
-    );
+  const model = await loadModel(values.model ?? defaultModel, overrides);
   return { ...model, warnings: [...model.warnings, ...warnings] };
+}
+
+/** @throws UserError for a model of images with another number of channels than these */
+export function refuseChannels({ file, channels }: Model, allowed: readonly number[]): void {
+  if (allowed.includes(channels)) return;
+  throw new UserError(
+    `${file}: takes images of ${channels} channels, colour images have 3`,
+    allowed.length > 1 ? { hint: 'with --format npy, and without --trace or --grid, any do' } : {},
+  );
+}
+
+/** Says what is amiss with a model. */
+export function noteModel(model: Model, facts: ModelFacts, report: Report): void {
+  for (const warning of model.warnings) report.note(`note: ${warning}`);
+  const { sha256 } = model.card;
+  if (sha256 !== undefined && sha256 !== facts.sha256)
+    report.note(`note: ${model.file}: not the file its card was written for (sha256 differs)`);
 }
 
 export interface Reader {

@@ -1,29 +1,27 @@
-/** Restores images side by side and in batches, and writes each as it is done. */
+/** Restores measurements, and writes each image as it is done. */
 import path from 'node:path';
-import { UserError } from '../errors.ts';
 import type { Task } from '../pipeline/degradation.ts';
 import type { Model } from '../pipeline/model.ts';
 import { posteriorOf } from '../pipeline/posterior.ts';
-import { restore, type RestoreEvent } from '../pipeline/stream.ts';
 import { providersFor } from '../session/device.ts';
 import type { RestoreValues } from './commands/restore.ts';
-import { openDestination, type Destination } from './destination.ts';
+import { openDestination } from './destination.ts';
 import type { Example } from './examples.ts';
 import { identifier, type Identified } from './identity.ts';
 import { findInputs, type Input } from './inputs.ts';
 import type { Io } from './io.ts';
-import { openModel, openReader, readReplay } from './preparing.ts';
+import { noteModel, openModel, openReader, readReplay, refuseChannels } from './preparing.ts';
 import { openLanes, showDuration, type Progress } from './progress.ts';
 import { readAll } from './reading.ts';
 import { openReport, type Report } from './report.ts';
 import { writeRestored } from './restored.ts';
-import { filesOf, keptResult } from './resuming.ts';
+import { dueOf } from './resuming.ts';
+import { sampleAll } from './sampling.ts';
 import { refuseIdle, samplerFor, settingsFor, showSettings, type Settings } from './settings.ts';
 import { openGathering, repeated, type Sample } from './samples.ts';
 import { shardOf, shareOf } from './shard.ts';
-import { modelFacts, type ModelFacts } from './sidecar.ts';
-import { framesOf, isTraced, type Frame } from './trace.ts';
-import { concernsOneFile, openWrites } from './writing.ts';
+import { modelFacts } from './sidecar.ts';
+import type { Frame } from './trace.ts';
 
 /** An example with what the sampler and the sidecar want to know of it. */
 interface Described extends Example {
@@ -46,6 +44,7 @@ export async function restoreAll(
   const found = await findInputs(paths, values.output, io.stdin);
   const inputs = values.shard ? shareOf(found, shardOf(values.shard, io.env)) : found;
   const model = await openModel(values);
+  refuseChannels(model, [3]);
   const reader = await openReader(inputs, values, model);
   const replay = values.replay === undefined ? undefined : await readReplay(values.replay, samples);
   const destination = await openDestination(values.output, found, values.format);
@@ -76,14 +75,13 @@ export async function restoreAll(
   };
 
   const began = performance.now();
-  const stop = new AbortController();
-  const writes = openWrites(2 * lanes);
+  const target = { destination, simulated: simulate, seed, model: facts, report };
   const failed = new Set<Input>();
   const gathering = openGathering(samples);
   // Where there are several samples, of the first.
-  const frames = new Map<Input, Frame[]>();
+  const frames = new Map<Input, readonly Frame[]>();
   try {
-    const events = restore(repeated(readAll(due, read, report), samples, failed), {
+    const options = {
       model,
       // Each job brings its own, which depends on its task.
       method: { name: 'none' },
@@ -93,55 +91,44 @@ export async function restoreAll(
       session: { device: values.device },
       batch,
       lanes,
-      signal: io.signal ? AbortSignal.any([io.signal, stop.signal]) : stop.signal,
       ...(replay && { replay }),
       ...(values.fit === 'pad' && { margin: true }),
-    });
-    const target = { destination, simulated: simulate, seed, model: facts, report };
-    for await (const event of events) {
-      show(event, progress, { due, samples });
-      if (event.type === 'start')
-        for (const { sample, input } of event.jobs) if (sample === 0) frames.set(input, []);
-      if (event.type === 'step' && trace !== undefined) keepFrames(event, frames, trace);
-      if (event.type === 'failure') {
-        const { input } = event.job;
-        frames.delete(input);
+    } as const;
+    await sampleAll(repeated(readAll(due, read, report), samples, failed), options, {
+      destination,
+      progress,
+      trace,
+      io,
+      position: ({ input, sample }) => due.indexOf(input) * samples + sample,
+      fail({ input }, error) {
         gathering.drop(input);
+        frames.delete(input);
         // One sample that diverges is enough to fail an image, once.
-        if (!failed.has(input)) report.failure(input.file, event.error);
+        if (!failed.has(input)) report.failure(input.file, error);
         failed.add(input);
-      }
-      if (event.type !== 'result') continue;
-      const { job } = event;
-      const gathered = failed.has(job.input)
-        ? undefined
-        : gathering.add(job, event.image, event.timing);
-      if (!gathered) continue;
-      const posterior = samples > 1 ? posteriorOf(gathered.samples) : undefined;
-      const restored = {
-        example: job,
-        identified: job.identified,
-        image: posterior?.mean ?? event.image,
-        posterior,
-        frames: frames.get(job.input) ?? [],
-        timing: { ...gathered.timing, lanes },
-        options: effective(job, values),
-      };
-      frames.delete(job.input);
-      await writes.add(async () => {
-        try {
-          await writeRestored(restored, target);
-        } catch (error) {
-          const gone = await destination.missing();
-          if (!gone && concernsOneFile(error)) report.failure(job.input.file, error);
-          else stop.abort(resumable(gone ?? error));
-        }
-      });
-    }
-    await writes.done();
-    stop.signal.throwIfAborted();
+      },
+      collect({ job, image, timing, frames: path }) {
+        const { input, identified, sample } = job;
+        if (failed.has(input)) return undefined;
+        if (sample === 0) frames.set(input, path);
+        const gathered = gathering.add(job, image, timing);
+        if (!gathered) return undefined;
+        const posterior = samples > 1 ? posteriorOf(gathered.samples) : undefined;
+        const restored = {
+          example: job,
+          identified,
+          image: posterior?.mean ?? image,
+          posterior,
+          frames: frames.get(input) ?? [],
+          timing: { ...gathered.timing, lanes },
+          options: effective(job, values),
+        };
+        frames.delete(input);
+        return restored;
+      },
+      write: (restored) => writeRestored(restored, target),
+    });
   } finally {
-    await writes.done();
     report.end();
   }
   if (report.results() > 0) {
@@ -150,75 +137,6 @@ export async function restoreAll(
     report.next(nextHint(values, destination.folder));
   }
   return report.exitCode();
-}
-
-/** What is left to do; the results of the rest are reported from their sidecars. */
-async function dueOf(
-  inputs: readonly Input[],
-  {
-    destination,
-    identify,
-    report,
-  }: {
-    destination: Destination;
-    identify: (input: Input) => Promise<Identified>;
-    report: Report;
-  },
-): Promise<Input[]> {
-  const due: Input[] = [];
-  for (const input of inputs) {
-    const kept = await keptResult(input, destination, identify);
-    if (!kept) due.push(input);
-    else {
-      const { stem } = destination;
-      const files = filesOf(`${stem(input.name)}.json`, kept);
-      report.kept({ ...kept, files }, input.name);
-    }
-  }
-  const complete = inputs.length - due.length;
-  report.note(`resume: ${complete} of ${inputs.length} complete, ${due.length} to do`);
-  return due;
-}
-
-function show(
-  event: RestoreEvent<Job>,
-  progress: readonly Progress[],
-  { due, samples }: { readonly due: readonly Input[]; readonly samples: number },
-): void {
-  if (event.type === 'start') {
-    const { input, sample } = event.jobs[0];
-    const first = due.indexOf(input) * samples + sample;
-    progress[event.lane]?.start({ first, size: event.jobs.length });
-  } else if (event.type === 'step') {
-    const { loss } = event.progress;
-    progress[event.lane]?.step(event.taken, loss && Math.max(...loss));
-  }
-}
-
-function keepFrames(
-  { jobs, taken, progress }: Extract<RestoreEvent<Job>, { type: 'step' }>,
-  frames: ReadonlyMap<Input, Frame[]>,
-  every: number,
-): void {
-  if (!isTraced(taken - 1, progress.step.index, every)) return;
-  const all = framesOf(progress);
-  jobs.forEach(({ input, sample }, i) => {
-    if (sample === 0) frames.get(input)?.push(all[i] as Frame);
-  });
-}
-
-/** The failure that ends a run, with how to go on. */
-function resumable(error: unknown): unknown {
-  if (!(error instanceof UserError) || error.hint !== undefined) return error;
-  const hint = 'what was finished is whole; put it right and run again with --resume';
-  return new UserError(error.message, { cause: error.cause, hint });
-}
-
-function noteModel(model: Model, facts: ModelFacts, report: Report): void {
-  for (const warning of model.warnings) report.note(`note: ${warning}`);
-  const { sha256 } = model.card;
-  if (sha256 !== undefined && sha256 !== facts.sha256)
-    report.note(`note: ${model.file}: not the file its card was written for (sha256 differs)`);
 }
 
 /** Says how a task is restored, when its first image comes. */

@@ -85,13 +85,16 @@ export function lineOf(
     metrics,
     residual,
     expectedNoiseNorm,
-  }: Pick<Kept, 'metrics' | 'residual' | 'expectedNoiseNorm'>,
+    loss,
+  }: Pick<Kept, 'metrics' | 'residual' | 'expectedNoiseNorm' | 'loss'>,
 ): string {
   if (metrics) {
     const enlarged = metrics.measurementAs === 'as it is' ? '' : `, ${metrics.measurementAs}`;
     const before = `(measurement: ${show(metrics.measurement)}${enlarged})`;
     return `${file}  ${show(metrics.result)}  ${before}`;
   }
+  if (residual === undefined)
+    return loss === undefined ? file : `${file}  loss ${loss.toPrecision(4)}`;
   const expected =
     expectedNoiseNorm === undefined ? '' : `, of the noise ${expectedNoiseNorm.toPrecision(4)}`;
   return `${file}  residual ${residual.toPrecision(4)}${expected}`;

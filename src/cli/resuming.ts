@@ -5,8 +5,9 @@ import { z } from 'zod';
 import { UserError } from '../errors.ts';
 import { sha256 } from '../pipeline/model.ts';
 import type { Destination } from './destination.ts';
-import type { Identified } from './identity.ts';
+import type { Identity } from './identity.ts';
 import type { Input } from './inputs.ts';
+import type { Report } from './report.ts';
 
 const quality = z.object({ psnr: z.number().nullable(), ssim: z.number().nullable() });
 /** What of a sidecar says whether its result is whole, what it was made of, and how good it is. */
@@ -14,7 +15,10 @@ const sidecarSchema = z.looseObject({
   input: z.looseObject({ name: z.string() }),
   identity: z.object({ options: z.string(), input: z.string() }),
   result: z.object({ file: z.string(), sha256: z.string(), others: z.array(z.string()) }),
-  residual: z.number(),
+  /** Of a restoration. */
+  residual: z.number().optional(),
+  /** Of what was guided without a measurement. */
+  loss: z.number().optional(),
   expectedNoiseNorm: z.number().optional(),
   metrics: z
     .object({
@@ -47,14 +51,41 @@ export function filesOf(
   return { image: at(result.file), sidecar, others: result.others.map(at) };
 }
 
+/** What the result of an input follows from. */
+type Identify = (input: Input) => Promise<{ readonly identity: Identity }>;
+
+/** What is left to do; the results of the rest are reported from their sidecars. */
+export async function dueOf(
+  inputs: readonly Input[],
+  {
+    destination,
+    identify,
+    report,
+  }: { destination: Destination; identify: Identify; report: Report },
+): Promise<Input[]> {
+  const due: Input[] = [];
+  for (const input of inputs) {
+    const kept = await keptResult(input, destination, identify);
+    if (!kept) due.push(input);
+    else {
+      const { stem } = destination;
+      const files = filesOf(`${stem(input.name)}.json`, kept);
+      report.kept({ ...kept, files }, input.name);
+    }
+  }
+  const complete = inputs.length - due.length;
+  report.note(`resume: ${complete} of ${inputs.length} complete, ${due.length} to do`);
+  return due;
+}
+
 /**
  * The sidecar of an input's result if that is whole and was made with the same options of the same
  * input. An input that cannot be read has none; whoever reads it will say why.
  */
-export async function keptResult(
+async function keptResult(
   input: Input,
   destination: Destination,
-  identify: (input: Input) => Promise<Identified>,
+  identify: Identify,
 ): Promise<Kept | undefined> {
   const file = `${destination.stem(input.name)}.json`;
   const kept = await readSidecar(file);

@@ -3,17 +3,11 @@ import type { Card } from '../card/card.ts';
 import { UserError } from '../errors.ts';
 import { preset } from '../guidance/presets.ts';
 import type { Task } from '../pipeline/degradation.ts';
-import type { Method, SamplerChoice } from '../pipeline/restore.ts';
+import type { Method, SamplerChoice } from '../pipeline/method.ts';
 import { choice, integer, option, optionWith, real, type Values } from './options.ts';
 
-export const samplingOptions = {
-  method: optionWith(
-    '--method <name>',
-    'Sampling',
-    'guidance',
-    choice(['dsg', 'dps', 'none']),
-    'dsg',
-  ),
+/** How a chain is sampled, guided or not. */
+export const chainOptions = {
   steps: optionWith(
     '--steps <n>',
     'Sampling',
@@ -37,6 +31,17 @@ export const samplingOptions = {
     choice(['fixed_small', 'fixed_large', 'learned_range']),
     'learned_range if the model learned one, else fixed_small',
   ),
+} as const;
+
+export const samplingOptions = {
+  method: optionWith(
+    '--method <name>',
+    'Sampling',
+    'guidance',
+    choice(['dsg', 'dps', 'none']),
+    'dsg',
+  ),
+  ...chainOptions,
   rate: option('--rate <w>', 'Sampling', 'dsg: guidance rate', real(0, 1), 'by task and steps'),
   interval: option(
     '--interval <n>',
@@ -62,6 +67,7 @@ export const samplingOptions = {
 } as const;
 
 export type SamplingValues = Values<typeof samplingOptions>;
+export type ChainValues = Values<typeof chainOptions>;
 
 export interface Settings {
   readonly method: Method;
@@ -94,16 +100,17 @@ function methodFor(task: Task, values: SamplingValues, card: Card): Method {
 
 /** The sampler that the options choose; by default its variance is the one that the model learned. */
 export function samplerFor(
-  { sampler, eta = 1, variance }: SamplingValues,
+  { sampler, eta, variance }: ChainValues,
   card: Card,
+  usualEta = 1,
 ): SamplerChoice {
-  if (sampler === 'ddim') return { name: 'ddim', eta };
+  if (sampler === 'ddim') return { name: 'ddim', eta: eta ?? usualEta };
   const learned = card.learnedVariance ? 'learned_range' : 'fixed_small';
   return { name: 'ddpm', variance: variance ?? learned };
 }
 
 /** @throws UserError for an option that the chosen method or sampler has no use for */
-export function refuseIdle(values: SamplingValues): void {
+export function refuseIdle(values: ChainValues & Partial<SamplingValues>): void {
   const idle = (
     [
       ['rate', '--rate', 'method', 'dsg'],

@@ -3,7 +3,7 @@ import { copyOf } from '../autodiff/differentiate.ts';
 import { gradients, type GradientOptions } from '../autodiff/gradients.ts';
 import type { Card } from '../card/card.ts';
 import { UserError } from '../errors.ts';
-import { measurementNorm } from '../losses/measurement.ts';
+import type { Loss } from '../losses/loss.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { valueOf, type Graph, type Value } from '../onnx/graph.ts';
 import type { ImageShape, Operator } from '../operators/operator.ts';
@@ -15,8 +15,9 @@ export const ports = {
   /** √ᾱ and √(1−ᾱ) at this step, scalars. */
   signal: 'dsg.signal',
   noise: 'dsg.noise',
-  measurement: 'dsg.measurement',
   parameter: (name: string) => `dsg.operator.${name}`,
+  /** A parameter of the loss at a position in the list of losses. */
+  lossParameter: (loss: number, name: string) => `dsg.loss.${loss}.${name}`,
   eps: 'dsg.eps',
   x0: 'dsg.x0',
   variance: 'dsg.variance',
@@ -41,16 +42,21 @@ export function stepGraph(model: Graph, card: Card): Graph {
   return simplify(b.graph);
 }
 
+/** What bends the samples: losses, and the part of the canvas that they see. */
+export interface Aim {
+  /** Added up; at least one. */
+  readonly losses: readonly Loss[];
+  readonly placement: Placement;
+}
+
 /**
- * The same and, in one run, A(x̂₀), ‖y − A(x̂₀)‖₂ of each image and its gradient at x_t.
+ * The same and, in one run, the losses of each image, added up, and their gradient at x_t.
  * Losses are per image and images do not mix, so the gradient of their sum is each image's own.
- * @param placement the part of the canvas that A sees
  */
 export function guidedGraph(
   model: Graph,
   card: Card,
-  operator: Operator,
-  placement: Placement,
+  { losses, placement }: Aim,
   options?: GradientOptions,
 ): Graph {
   const b = new GraphBuilder(copyOf(model));
@@ -58,14 +64,14 @@ export function guidedGraph(
   b.scope = '/dsg';
   const image = crop(b, x0, placement);
   const n = x.shape[0] ?? 1;
-  const y = b.input(ports.measurement, 'float32', [n, ...operator.measured(placement.image)]);
-  const parameters = Object.fromEntries(
-    Object.entries(operator.parameters).map(([name, { shape }]) => [
-      name,
-      b.input(ports.parameter(name), 'float32', [n, ...shape]),
-    ]),
-  );
-  const loss = measurementNorm(b, y, operator.A(b, image, parameters));
+  const terms = losses.map((loss, i) => {
+    const parameters = Object.entries(loss.parameters).map(
+      ([name, { shape }]) =>
+        [name, b.input(ports.lossParameter(i, name), 'float32', [n, ...shape])] as const,
+    );
+    return loss.value(b, image, Object.fromEntries(parameters));
+  });
+  const loss = terms.reduce((sum, term) => b.add(sum, term));
   const ones = b.constant(new Array<number>(n).fill(1));
   const found = gradients(b, new Map([[loss.name, ones]]), [x.name], options);
   b.output(loss, ports.loss);

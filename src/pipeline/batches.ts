@@ -1,10 +1,10 @@
 /** Groups images that can be restored in one run of the network. */
-import type { Job } from './restore.ts';
+import { lossesOf, type Job } from './job.ts';
 
 export type Batch<J extends Job> = readonly [J, ...J[]];
 
 /**
- * Consecutive jobs of one operator graph, size and method, up to `most` of that kind at a time.
+ * Consecutive jobs of one size, method and set of losses, up to `most` of that kind at a time.
  * @param most asked once for each kind
  */
 export async function* batches<J extends Job>(
@@ -31,6 +31,8 @@ export async function* batches<J extends Job>(
   if (open) yield open.batch;
 }
 
-function kindOf({ operator, measurement, method }: Job): string {
-  return [operator.signature, ...measurement.shape, JSON.stringify(method)].join();
+function kindOf(job: Job): string {
+  const { height, width } = 'size' in job ? job.size : { height: 0, width: 0 };
+  const losses = lossesOf(job).map((l) => l.signature);
+  return [height, width, ...losses, JSON.stringify(job.method)].join();
 }

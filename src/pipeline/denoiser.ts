@@ -1,15 +1,24 @@
 /** The network behind a sampler: sessions over the step's graphs. */
 import { guidedGraph, ports, stepGraph, type Placement } from '../guided/guided.ts';
-import type { Operator } from '../operators/operator.ts';
+import type { Loss } from '../losses/loss.ts';
 import type { Denoise, Denoised } from '../samplers/sampler.ts';
 import type { Step } from '../schedules/respace.ts';
 import { openGraph, type SessionOptions } from '../session/session.ts';
+import { stack } from '../tensor/batch.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import type { Condition, Feeds } from './condition.ts';
 import { graphFor, type Model, type Size } from './model.ts';
+
+/** An image as its network and its losses know it. */
+export interface Subject {
+  readonly losses: readonly Loss[];
+  readonly condition?: Condition;
+}
 
 export interface DenoiserInput {
   readonly model: Model;
-  readonly operator: Operator;
+  /** One of the images: the others have losses and conditions of the same signatures and shapes. */
+  readonly like: Subject;
   readonly batch: number;
   readonly canvas: Size;
   readonly placement: Placement;
@@ -18,27 +27,27 @@ export interface DenoiserInput {
 
 /** Graphs and sessions for batches of one size; each is only made when a step first needs it. */
 export interface Denoiser {
-  /**
-   * @param measurement `[N,C,H,W]`; @param parameters the operator's, `[N,...]` each
-   */
-  bind(measurement: Tensor, parameters: Readonly<Record<string, Tensor>>): Denoise;
+  bind(subjects: readonly Subject[]): Denoise;
   release(): Promise<void>;
 }
 
 export function openDenoiser(input: DenoiserInput): Denoiser {
-  const { model, operator, batch, canvas, placement } = input;
-  const graph = once(() => graphFor(model, batch, canvas));
-  const plain = once(async () => openGraph(stepGraph(await graph(), model.card), input.session));
+  const { model, like, batch, canvas, placement } = input;
+  const { card } = model;
+  const { losses } = like;
+  const told = like.condition?.given ?? {};
+  const graph = once(() => graphFor(model, batch, canvas, told));
+  const plain = once(async () => openGraph(stepGraph(await graph(), card), input.session));
   const guided = once(async () =>
-    openGraph(guidedGraph(await graph(), model.card, operator, placement), input.session),
+    openGraph(guidedGraph(await graph(), card, { losses, placement }), input.session),
   );
   return {
-    bind(measurement, parameters) {
-      const given: Record<string, Tensor> = { [ports.measurement]: measurement };
-      for (const [name, value] of Object.entries(parameters)) given[ports.parameter(name)] = value;
+    bind(subjects) {
+      const conditions = stackFeeds(subjects.map((s) => s.condition?.given ?? {}));
+      const given = parametersOf(subjects.map((s) => s.losses));
       return async (x, step, want) => {
         const session = await (want.gradient ? guided() : plain());
-        const feeds = { ...levels(model, batch, step), [model.card.inputs.x]: x };
+        const feeds = { ...levels(model, batch, step), ...conditions, [card.inputs.x]: x };
         return denoised(await session.run(want.gradient ? { ...feeds, ...given } : feeds));
       };
     },
@@ -46,6 +55,22 @@ export function openDenoiser(input: DenoiserInput): Denoiser {
       for (const session of [plain, guided]) await (await session.started())?.release();
     },
   };
+}
+
+/** The parameters of each loss, for all images together. */
+function parametersOf(losses: readonly (readonly Loss[])[]): Record<string, Tensor> {
+  const all: Record<string, Tensor> = {};
+  for (const i of (losses[0] ?? []).keys()) {
+    const stacked = stackFeeds(losses.map((l) => (l[i] as Loss).parameters));
+    for (const [name, value] of Object.entries(stacked)) all[ports.lossParameter(i, name)] = value;
+  }
+  return all;
+}
+
+function stackFeeds(feeds: readonly Feeds[]): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.keys(feeds[0] ?? {}).map((name) => [name, stack(feeds.map((f) => f[name] as Tensor))]),
+  );
 }
 
 /** A computation made at most once, and whether it was. */

@@ -1,5 +1,6 @@
 /** What a guided step of a network will take, before it is run. */
 import { guidedGraph } from '../guided/guided.ts';
+import { measurementLoss } from '../guided/measured.ts';
 import { bytesMoved, flopsOf } from '../onnx/flops.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { byteLength } from '../onnx/initializer.ts';
@@ -38,8 +39,10 @@ export async function estimateStep(
   const x = graph.values.get(model.card.inputs.x);
   const [, channels = 0, height = 0, width = 0] = x?.shape ?? [];
   const operator = inpainting({ mask: zeros([1, height, width]) });
-  const placement = { image: [channels, height, width] as const, top: 0, left: 0 };
-  const guided = guidedGraph(graph, model.card, operator, placement);
+  const image = [channels, height, width] as const;
+  const losses = [measurementLoss(operator, zeros(image))];
+  const placement = { image, top: 0, left: 0 };
+  const guided = guidedGraph(graph, model.card, { losses, placement });
   const weights = [...guided.initializers.values()].reduce((n, t) => n + byteLength(t), 0);
   const speed = await measureSpeed(options);
   return {

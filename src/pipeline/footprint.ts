@@ -1,10 +1,10 @@
 /** How much memory a batch takes, and how large a batch the machine has memory for. */
 import { guidedGraph, stepGraph } from '../guided/guided.ts';
-import { imageShape } from '../operators/operator.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { byteLength } from '../onnx/initializer.ts';
 import { graphFor } from './model.ts';
-import { placementOf, type Job, type RestoreOptions } from './restore.ts';
+import { shapeOf, type Job } from './job.ts';
+import { placementOf, subjectOf, type RestoreOptions } from './restore.ts';
 
 /** Beyond this a CPU gains nothing more, and an interruption loses more. */
 const largest = 8;
@@ -23,16 +23,20 @@ export async function fittingBatch(
 
 /** Estimated bytes of a lane: `fixed` for weights, and `perImage` for what is live at the peak. */
 export async function footprint(
-  { operator, measurement }: Job,
+  job: Job,
   { model, margin }: Pick<RestoreOptions, 'model' | 'margin'>,
 ): Promise<{ fixed: number; perImage: number }> {
-  const image = operator.restored(imageShape(measurement));
-  const { canvas, placed } = placementOf(model, image, margin);
-  const graph = await graphFor(model, 1, canvas);
+  const { canvas, placed } = placementOf(model, shapeOf(job, model), margin);
+  const { losses, condition } = subjectOf(job, model);
+  const graph = await graphFor(model, 1, canvas, condition?.given);
   const plain = stepGraph(graph, model.card);
-  const guided = guidedGraph(graph, model.card, operator, placed);
+  const graphs =
+    losses.length === 0
+      ? [plain]
+      : [plain, guidedGraph(graph, model.card, { losses, placement: placed })];
   // Beside the weights as they are, ONNX Runtime keeps a copy packed for its kernels.
-  return { fixed: 2 * (weights(plain) + weights(guided)), perImage: peakBytes(guided) };
+  const fixed = 2 * graphs.reduce((n, g) => n + weights(g), 0);
+  return { fixed, perImage: Math.max(...graphs.map(peakBytes)) };
 }
 
 function weights({ initializers }: Graph): number {

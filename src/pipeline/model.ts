@@ -16,6 +16,7 @@ import { modelInputs } from '../onnx/skeleton.ts';
 import { betas } from '../schedules/betas.ts';
 import { unitRangeBetas } from '../schedules/unit-range.ts';
 import { resolveGraph } from '../session/resolve.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 
 /** The prior that comes with the package. */
 export const defaultModel = fileURLToPath(new URL('../../models/default.onnx', import.meta.url));
@@ -80,15 +81,26 @@ function named(inputs: readonly ModelInput[], name: string, file: string): Model
   return found;
 }
 
-/** The model's graph for a batch of canvases, its conditioning made constant. */
-export async function graphFor(model: Model, batch: number, canvas: Size): Promise<Graph> {
+/**
+ * The model's graph for a batch of canvases, its conditioning made constant.
+ * @param told what else is fed to it for each image, by input
+ */
+export async function graphFor(
+  model: Model,
+  batch: number,
+  canvas: Size,
+  told: Readonly<Record<string, Tensor>> = {},
+): Promise<Graph> {
   const { card, timestep, conditioned } = model;
   // An open first axis is the batch; the name that it may have binds it wherever it occurs.
   const batched = [timestep, ...conditioned].filter(({ shape }) => typeof shape[0] === 'string');
   const dims = Object.fromEntries(
     batched.map(({ name, shape }) => [shape[0] || `${name}.0`, batch] as const),
   );
-  const shapes = { [card.inputs.x]: [batch, model.channels, canvas.height, canvas.width] };
+  const shapes: Record<string, number[]> = {
+    [card.inputs.x]: [batch, model.channels, canvas.height, canvas.width],
+  };
+  for (const [name, { shape }] of Object.entries(told)) shapes[name] = [batch, ...shape];
   const graph = await resolveGraph(model.onnx, { dims, shapes });
   return { ...feedConstants(graph, card.conditioning), name: path.basename(model.file) };
 }

@@ -1,7 +1,7 @@
 /** Several restorations of one measurement: what they have in common, and where they differ. */
 import { UserError } from '../errors.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
-import type { Job } from './restore.ts';
+import type { Job } from './job.ts';
 import { restore, type StreamOptions } from './stream.ts';
 
 /** Samples of what may have been measured. */

@@ -1,36 +1,18 @@
 /** Restores batches of measurements. */
 import { UserError } from '../errors.ts';
-import { dps } from '../guidance/dps.ts';
-import { dsg } from '../guidance/dsg.ts';
-import type { Guidance } from '../guidance/guidance.ts';
-import { none } from '../guidance/none.ts';
-import type { Operator } from '../operators/operator.ts';
 import type { Placement } from '../guided/guided.ts';
-import { imageShape, type ImageShape } from '../operators/operator.ts';
-import { ddim } from '../samplers/ddim.ts';
-import { ddpm } from '../samplers/ddpm.ts';
-import type { Sampler, SamplerState } from '../samplers/sampler.ts';
+import type { ImageShape } from '../operators/operator.ts';
+import type { SamplerState } from '../samplers/sampler.ts';
 import { respace, steps as stepsOf, type Step } from '../schedules/respace.ts';
 import type { SessionOptions } from '../session/session.ts';
 import { stack, unstack } from '../tensor/batch.ts';
 import { gaussian, noiseKey } from '../tensor/noise.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { openDenoiser, type Denoiser } from './denoiser.ts';
+import { classCondition } from './condition.ts';
+import { openDenoiser, type Denoiser, type Subject } from './denoiser.ts';
+import { lossesOf, shapeOf, type Job } from './job.ts';
+import { guidanceFor, samplerFor, type Method, type SamplerChoice } from './method.ts';
 import { betasOf, canvasFor, type Model, type Size } from './model.ts';
-
-export type Method =
-  | {
-      readonly name: 'dsg';
-      readonly rate: number;
-      readonly interval: number;
-      readonly radius?: 'rms' | 'first-pixel';
-    }
-  | { readonly name: 'dps'; readonly stepSize: number }
-  | { readonly name: 'none' };
-
-export type SamplerChoice =
-  | { readonly name: 'ddim'; readonly eta: number }
-  | { readonly name: 'ddpm'; readonly variance: 'fixed_small' | 'fixed_large' | 'learned_range' };
 
 /** Noise recorded elsewhere, to be used instead of the generator's. */
 export interface Replay {
@@ -53,30 +35,19 @@ export interface RestoreOptions {
   readonly margin?: boolean;
 }
 
-/** One image to restore. */
-export interface Job {
-  /** Names the image's noise: the same name and seed give the same noise anywhere. */
-  readonly name: string;
-  /** `[C,H,W]` in [-1,1] and beyond, where noise carries it there. */
-  readonly measurement: Tensor;
-  readonly operator: Operator;
-  /** Instead of the restorer's own; the same for all images of a batch. */
-  readonly method?: Method;
-}
-
 /** Where a batch stands after a step. x̂₀ and x are cropped to the images' size. */
 export interface Progress {
   readonly step: Step;
   readonly x0: Tensor;
   readonly x: Tensor;
-  /** ‖y − A(x̂₀)‖₂ of each image, where the step was guided. */
+  /** Of each image, where the step was guided: ‖y − A(x̂₀)‖₂ of a measurement. */
   readonly loss?: Float64Array;
 }
 
 /** A restorer keeps graphs and sessions from batch to batch; release it when done. */
 export interface Restorer {
   /**
-   * Restores images whose measurements and operators have the same shapes and signature.
+   * Makes images whose sizes, and whose losses' signatures, are the same.
    * Yields after every step; returns the images, `[C,H,W]` each.
    * @throws UserError if a measurement does not fit operator or model, or sampling diverges
    */
@@ -95,16 +66,17 @@ export function openRestorer(options: RestoreOptions): Restorer {
   let current: { key: string; denoiser: Denoiser } | undefined;
 
   async function denoiserFor(
-    jobs: readonly Job[],
+    subjects: readonly Subject[],
     canvas: Size,
-    placed: Placement,
+    placement: Placement,
   ): Promise<Denoiser> {
-    const operator = (jobs[0] as Job).operator;
-    const key = [jobs.length, canvas.height, canvas.width, placed.image, operator.signature].join();
+    const like = subjects[0] as Subject;
+    const signatures = like.losses.map((l) => l.signature);
+    const key = [subjects.length, canvas.height, canvas.width, placement.image, signatures].join();
     if (current?.key === key) return current.denoiser;
     await current?.denoiser.release();
     const session = options.session ?? {};
-    const input = { model, operator, batch: jobs.length, canvas, placement: placed, session };
+    const input = { model, like, batch: subjects.length, canvas, placement, session };
     current = { key, denoiser: openDenoiser(input) };
     return current.denoiser;
   }
@@ -113,16 +85,17 @@ export function openRestorer(options: RestoreOptions): Restorer {
     async *restore(jobs, signal) {
       const [first] = jobs;
       if (!first) return [];
-      const image = first.operator.restored(imageShape(first.measurement));
+      const image = shapeOf(first, model);
       const { canvas, placed } = placementOf(model, image, options.margin);
-      const denoiser = await denoiserFor(jobs, canvas, placed);
+      const subjects = jobs.map((job) => subjectOf(job, model));
+      const denoiser = await denoiserFor(subjects, canvas, placed);
       const shape = [image[0], canvas.height, canvas.width];
       const keys = jobs.map((job) => noiseKey(seed, job.name));
       const draw = (stream: 'x_T' | 'step', index: number): Tensor =>
         stack(keys.map((key) => gaussian(key, stream, index, shape)));
       const recorded = replay && replayed(replay, shape, steps, jobs.length);
       const run = sampler({
-        denoise: denoiser.bind(stack(jobs.map((j) => j.measurement)), parametersOf(jobs)),
+        denoise: denoiser.bind(subjects),
         x: recorded?.x ?? draw('x_T', 0),
         steps,
         guidance: first.method ? guidanceFor(first.method) : guidance,
@@ -155,26 +128,9 @@ export function placementOf(
   return { canvas, placed: { image, top, left } };
 }
 
-function samplerFor(choice: SamplerChoice): Sampler {
-  return choice.name === 'ddim' ? ddim({ eta: choice.eta }) : ddpm({ variance: choice.variance });
-}
-
-function guidanceFor(method: Method): Guidance {
-  switch (method.name) {
-    case 'dsg':
-      return dsg(method);
-    case 'dps':
-      return dps(method);
-    case 'none':
-      return none;
-  }
-}
-
-function parametersOf(jobs: readonly Job[]): Record<string, Tensor> {
-  const names = Object.keys(jobs[0]?.operator.parameters ?? {});
-  return Object.fromEntries(
-    names.map((name) => [name, stack(jobs.map((j) => j.operator.parameters[name] as Tensor))]),
-  );
+/** A job as the denoiser knows it; without a condition, the model is told of none. */
+export function subjectOf(job: Job, model: Model): Subject {
+  return { losses: lossesOf(job), condition: job.condition ?? classCondition(model) };
 }
 
 function progressOf({ step, x, x0, loss }: SamplerState, placed: Placement): Progress {

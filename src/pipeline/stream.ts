@@ -1,4 +1,4 @@
-/** Restores any number of images, side by side and in batches. */
+/** Makes any number of images, side by side and in batches. */
 import { availableParallelism } from 'node:os';
 import { NonFiniteError } from '../samplers/finite.ts';
 import { chooseDevice } from '../session/device.ts';
@@ -6,13 +6,8 @@ import { openThread, type SessionThread } from '../session/thread.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { batches, type Batch } from './batches.ts';
 import { fittingBatch } from './footprint.ts';
-import {
-  openRestorer,
-  type Job,
-  type Progress,
-  type Restorer,
-  type RestoreOptions,
-} from './restore.ts';
+import type { Job } from './job.ts';
+import { openRestorer, type Progress, type Restorer, type RestoreOptions } from './restore.ts';
 import { ahead, merge } from './streams.ts';
 
 export interface StreamOptions extends RestoreOptions {
@@ -54,7 +49,7 @@ export type RestoreEvent<J extends Job = Job> =
   | { readonly type: 'failure'; readonly job: J; readonly error: NonFiniteError };
 
 /**
- * Restores `jobs` on threads of its own, which end with the iterator. Jobs are taken only as far
+ * Restores or generates `jobs` on threads of its own, which end with the iterator. Jobs are taken only as far
  * ahead as keeps every lane busy. What an image becomes does not depend on batch, lanes or order.
  * @throws UserError if a job does not fit its operator or the model; the signal's reason
  */

@@ -289,7 +289,7 @@ describe('refused', () => {
     [
       'one file for two images',
       [at('good.png'), at('wide.png'), ...blur, '-o', at('r.png')],
-      /is one file, but there are 2 inputs/,
+      /is one file, but there are 2 images/,
     ],
     [
       'an extension against --format',

@@ -59,7 +59,7 @@ describe('help', () => {
   it('says what there is help on', async () => {
     const { code, stderr } = await dsg(['help', 'nothing']);
     expect(code).toBe(1);
-    expect(stderr).toContain("error: no help on 'nothing'; there is help on restore, degrade,");
+    expect(stderr).toContain("error: no help on 'nothing'; there is help on restore, generate,");
   });
 });
 

@@ -6,6 +6,8 @@ import { GraphBuilder } from '../../src/onnx/builder.ts';
 import type { Value } from '../../src/onnx/graph.ts';
 import { parseModel } from '../../src/onnx/read.ts';
 import { encodeGraph, encodeModel } from '../../src/onnx/write.ts';
+import { labelledMixtureGraph } from '../helpers/mixture.ts';
+import { encodeOpenBatch } from '../helpers/open-batch.ts';
 
 interface Shape {
   readonly channels?: number;
@@ -64,4 +66,26 @@ export function writeSelective(file: string): string {
     const root = b.op('Sqrt', [b.mul(first, noisiest)]);
     return b.mul(x, b.add(t, b.scale(root, 0)));
   });
+}
+
+/** The means of the images of each class, and the spread about them. */
+const classMeans = [-0.6, 0, 0.6];
+
+/**
+ * The exact ε of images of one grey, which is class-dependent: x `[batch,3,size,size]`, t, and y
+ * with 3 for no class. Batch is open; the card lies beside it. Returns the path.
+ */
+export function writeClassConditional(file: string, { size = 4, none = true } = {}): string {
+  const d = 3 * size * size;
+  const mixture = {
+    shape: [3, size, size] as const,
+    weights: [0.2, 0.3, 0.5],
+    means: classMeans.map((m) => new Array<number>(d).fill(m)),
+    variances: classMeans.map(() => new Array<number>(d).fill(0.01)),
+  };
+  writeFileSync(file, encodeOpenBatch(labelledMixtureGraph(mixture, 1)));
+  const names = ['dark', 'middle', 'bright'];
+  const classes = { input: 'y', count: 3, names, ...(none && { null: 3 }) };
+  writeFileSync(file.replace(/onnx$/, 'card.json'), JSON.stringify({ classes }));
+  return file;
 }

@@ -1,6 +1,7 @@
 /** The graph of a guided step on the embedded network. */
 import { describe, expect, it } from 'vitest';
 import type { Card } from '../../src/card/card.ts';
+import { measurementLoss } from '../../src/guided/measured.ts';
 import { prediction } from '../../src/guided/prediction.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { operators } from '../../src/operators/operators.ts';
@@ -55,18 +56,18 @@ async function guidedStep(operator: Operator[], x: Tensor, measurement: Tensor) 
   const [n = 1, c = 3, height = 0, width = 0] = x.shape;
   const first = operator[0]!;
   const [, h, w] = first.restored(measurement.shape.slice(1) as [number, number, number]);
+  const subjects = operator.map((o, i) => ({
+    losses: [measurementLoss(o, imageAt(measurement, i))],
+  }));
   const denoiser = openDenoiser({
     model,
-    operator: first,
+    like: subjects[0]!,
     batch: n,
     canvas: { height, width },
     placement: { image: [c, h, w], top: (height - h) / 2, left: (width - w) / 2 },
     session: {},
   });
-  const parameters = Object.fromEntries(
-    Object.keys(first.parameters).map((k) => [k, stack(operator.map((o) => o.parameters[k]!))]),
-  );
-  const out = await denoiser.bind(measurement, parameters)(x, middle, { gradient: true });
+  const out = await denoiser.bind(subjects)(x, middle, { gradient: true });
   await denoiser.release();
   return out;
 }

@@ -1,6 +1,6 @@
 /** A Gaussian-mixture prior: its exact ε as an ONNX graph, and in closed form. */
 import { GraphBuilder } from '../../src/onnx/builder.ts';
-import type { Graph } from '../../src/onnx/graph.ts';
+import type { Graph, Value } from '../../src/onnx/graph.ts';
 import { betas } from '../../src/schedules/betas.ts';
 
 export interface Mixture {
@@ -21,13 +21,51 @@ const alphaBars = (() => {
  * ε(x_t, t) = −√(1−ᾱ) ∇ log p_t(x_t), p_t = Σ w N(√ᾱ m, ᾱ s² + 1 − ᾱ).
  * Inputs x `[batch,C,H,W]`, t `[batch]`; output eps.
  */
-export function mixtureGraph({ shape, weights, means, variances }: Mixture, batch: number): Graph {
+export function mixtureGraph(mixture: Mixture, batch: number): Graph {
   const b = new GraphBuilder();
-  const [k, d] = [weights.length, means[0]?.length ?? 0];
-  const x = b.input('x', 'float32', [batch, ...shape]);
-  const t = b.input('t', 'float32', [batch]);
+  const { x, t } = inputs(b, mixture, batch);
+  const prior = b.constant(mixture.weights.map(Math.log), 'float32', [1, mixture.weights.length]);
+  b.output(epsilon(b, mixture, { x, t, prior }), 'eps');
+  return b.graph;
+}
+
+/**
+ * The same with one more input, y int64 `[batch]`: component y alone, or all of them where y is
+ * their number.
+ */
+export function labelledMixtureGraph(mixture: Mixture, batch: number): Graph {
+  const b = new GraphBuilder();
+  const { x, t } = inputs(b, mixture, batch);
+  const y = b.input('y', 'int64', [batch]);
+  const logs = mixture.weights.map(Math.log);
+  const rows = [...logs.keys()].map((c) => logs.map((_, k) => (k === c ? 0 : -1e9)));
+  const table = b.constant([...rows, logs].flat(), 'float32', [logs.length + 1, logs.length]);
+  b.output(epsilon(b, mixture, { x, t, prior: b.op('Gather', [table, y]) }), 'eps');
+  return b.graph;
+}
+
+/** log p(k | x_t) of every component, `[batch,K]`, as `logits`; inputs x and t. */
+export function classifierGraph(mixture: Mixture, batch: number): Graph {
+  const b = new GraphBuilder();
+  const { x, t } = inputs(b, mixture, batch);
+  const prior = b.constant(mixture.weights.map(Math.log), 'float32', [1, mixture.weights.length]);
+  b.output(b.add(prior, likelihood(b, mixture, { x, t }).log), 'logits');
+  return b.graph;
+}
+
+function inputs(b: GraphBuilder, { shape }: Mixture, batch: number): { x: Value; t: Value } {
+  return { x: b.input('x', 'float32', [batch, ...shape]), t: b.input('t', 'float32', [batch]) };
+}
+
+/** log p(x_t | k) `[batch,K]` up to a constant, and its gradient `[batch,K,D]`. */
+function likelihood(
+  b: GraphBuilder,
+  { means, variances }: Mixture,
+  { x, t }: { x: Value; t: Value },
+): { log: Value; pull: Value; noise: Value } {
+  const [k, d] = [means.length, means[0]?.length ?? 0];
   const table = b.constant(Float32Array.from(alphaBars));
-  const alphaBar = b.reshape(b.op('Gather', [table, b.cast(t, 'int64')]), [batch, 1, 1]);
+  const alphaBar = b.reshape(b.op('Gather', [table, b.cast(t, 'int64')]), [-1, 1, 1]);
   const noise = b.sub(b.constant(1), alphaBar);
   const mean = b.constant(means.flat(), 'float32', [1, k, d]);
   const variance = b.add(
@@ -35,16 +73,24 @@ export function mixtureGraph({ shape, weights, means, variances }: Mixture, batc
     noise,
   );
   const signal = b.op('Sqrt', [alphaBar]);
-  const centred = b.sub(b.mul(signal, mean), b.reshape(x, [batch, 1, d]));
+  const centred = b.sub(b.mul(signal, mean), b.reshape(x, [-1, 1, d]));
   const pull = b.div(centred, variance);
   const exponent = b.add(b.mul(centred, pull), b.op('Log', [variance]));
-  const logLikelihood = b.scale(b.reduce('Sum', exponent, [2], false), -0.5);
-  const prior = b.constant(weights.map(Math.log), 'float32', [1, k]);
-  const share = b.op('Softmax', [b.add(logLikelihood, prior)], { axis: -1 });
-  const score = b.reduce('Sum', b.mul(pull, b.reshape(share, [batch, k, 1])), [1], false);
-  const eps = b.neg(b.mul(b.reshape(b.op('Sqrt', [noise]), [batch, 1]), score));
-  b.output(b.reshape(eps, [batch, ...shape]), 'eps');
-  return b.graph;
+  return { log: b.scale(b.reduce('Sum', exponent, [2], false), -0.5), pull, noise };
+}
+
+/** @param prior logarithms of the components' weights, `[1,K]` or `[batch,K]` */
+function epsilon(
+  b: GraphBuilder,
+  mixture: Mixture,
+  { x, t, prior }: { x: Value; t: Value; prior: Value },
+): Value {
+  const { log, pull, noise } = likelihood(b, mixture, { x, t });
+  const share = b.op('Softmax', [b.add(log, prior)], { axis: -1 });
+  const weighted = b.mul(pull, b.reshape(share, [-1, mixture.weights.length, 1]));
+  const score = b.reduce('Sum', weighted, [1], false);
+  const eps = b.neg(b.mul(b.reshape(b.op('Sqrt', [noise]), [-1, 1]), score));
+  return b.reshape(eps, [-1, ...mixture.shape]);
 }
 
 /** E[x₀ | x_t] of the mixture, in float64. */

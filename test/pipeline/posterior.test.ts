@@ -4,6 +4,7 @@ import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { dsg } from '../../src/guidance/dsg.ts';
 import type { Guidance } from '../../src/guidance/guidance.ts';
+import { measurementLoss } from '../../src/guided/measured.ts';
 import { encodeGraph } from '../../src/onnx/write.ts';
 import { operators } from '../../src/operators/operators.ts';
 import type { Operator } from '../../src/operators/operator.ts';
@@ -13,7 +14,7 @@ import { openRestorer } from '../../src/pipeline/restore.ts';
 import { ddpm } from '../../src/samplers/ddpm.ts';
 import { betas } from '../../src/schedules/betas.ts';
 import { respace, steps as stepsOf, type Step } from '../../src/schedules/respace.ts';
-import { imageNorms, stack } from '../../src/tensor/batch.ts';
+import { imageNorms } from '../../src/tensor/batch.ts';
 import { gaussian, noiseKey } from '../../src/tensor/noise.ts';
 import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
@@ -52,19 +53,16 @@ async function modelOf(prior: Mixture, batch: number, name: string): Promise<Mod
 }
 
 function denoiserOf(model: Model, operator: Operator, batch: number) {
+  const subject = { losses: [measurementLoss(operator, measurement)] };
   const denoiser = openDenoiser({
     model,
-    operator,
+    like: subject,
     batch,
     canvas: { height: 2, width: 2 },
     placement: { image: shape, top: 0, left: 0 },
     session: { threads: 1 },
   });
-  const repeated = (t: Tensor) => stack(Array.from({ length: batch }, () => t));
-  const parameters = Object.fromEntries(
-    Object.entries(operator.parameters).map(([k, v]) => [k, repeated(v)]),
-  );
-  return { denoiser, denoise: denoiser.bind(repeated(measurement), parameters) };
+  return { denoiser, denoise: denoiser.bind(Array.from({ length: batch }, () => subject)) };
 }
 
 describe('the guided graph on a mixture of two Gaussians', () => {

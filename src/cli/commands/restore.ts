@@ -1,17 +1,9 @@
 /** `dsg restore` */
 import { degradationOptions } from '../degradation.ts';
 import { cardOptions } from '../model-card.ts';
-import {
-  choice,
-  flag,
-  integer,
-  integerOr,
-  option,
-  optionWith,
-  requiredOption,
-  text,
-} from '../options.ts';
+import { flag, integer, option, optionWith, requiredOption, text } from '../options.ts';
 import type { Values } from '../options.ts';
+import { runOptions } from '../run-options.ts';
 import { samplingOptions } from '../settings.ts';
 import { shardKind } from '../shard.ts';
 import { defineCommand } from './command.ts';
@@ -42,54 +34,14 @@ const options = {
   ),
   ...samplingOptions,
   ...cardOptions,
-  format: option(
-    '--format <name>',
-    'Output',
-    'of the results; npy is float32 [1,3,H,W] without rounding',
-    choice(['png', 'webp', 'tiff', 'npy']),
-    'png',
-  ),
-  trace: option(
-    '--trace <k>',
-    'Output',
-    'keep x0 every k steps, as images and an animation',
-    integer(1),
-    'off',
-  ),
-  json: flag('--json', 'Output', 'print one JSON document on stdout instead of lines'),
-  quiet: flag('-q, --quiet', 'Output', 'print no progress, notes or hints'),
-  resume: flag(
-    '--resume',
-    'Output',
-    'keep results that are whole and were made with the same options of the same inputs',
-  ),
+  ...runOptions,
+  batch: { ...runOptions.batch, otherwise: '1; auto with --samples' },
   shard: option(
     '--shard <part>',
     'Advanced',
     'restore every n-th input only; auto asks the cluster engine which',
     shardKind,
     'all',
-  ),
-  batch: option(
-    '--batch <n>',
-    'Advanced',
-    'images a run of the network; auto takes what memory holds, up to 8',
-    integerOr('auto'),
-    '1; auto with --samples',
-  ),
-  lanes: optionWith(
-    '--lanes <n>',
-    'Advanced',
-    'batches restored side by side, each with its share of the cores',
-    integer(1),
-    1,
-  ),
-  device: optionWith(
-    '--device <name>',
-    'Advanced',
-    'what runs the network',
-    choice(['auto', 'cpu', 'cuda', 'webgpu']),
-    'auto',
   ),
   replay: option(
     '--replay <folder>',

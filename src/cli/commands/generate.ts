@@ -1,0 +1,65 @@
+/** `dsg generate` */
+import { classOptions } from '../class-options.ts';
+import { cardOptions } from '../model-card.ts';
+import { integer, option, optionWith, requiredOption, text, type Values } from '../options.ts';
+import { runOptions } from '../run-options.ts';
+import { chainOptions } from '../settings.ts';
+import { defineCommand } from './command.ts';
+
+const options = {
+  output: requiredOption(
+    '-o, --output <path>',
+    'Simple',
+    'folder for the images, or a file for a single one',
+    text,
+  ),
+  model: option('--model <file>', 'Simple', 'ONNX ε-model', text, 'the one that comes with dsg'),
+  count: optionWith('--count <n>', 'Simple', 'how many images', integer(1), 1),
+  ...classOptions,
+  width: option(
+    '--width <n>',
+    'Simple',
+    'of the images, in pixels',
+    integer(1),
+    "the model's, else 256",
+  ),
+  height: option(
+    '--height <n>',
+    'Simple',
+    'of the images, in pixels',
+    integer(1),
+    "the model's, else the width",
+  ),
+  ...chainOptions,
+  eta: { ...chainOptions.eta, otherwise: '0' },
+  ...cardOptions,
+  ...runOptions,
+  grid: option(
+    '--grid <columns>',
+    'Output',
+    'also put all images into one picture, grid.png',
+    integer(1),
+    'off',
+  ),
+} as const;
+
+export type GenerateValues = Values<typeof options>;
+
+export const generate = defineCommand({
+  name: 'generate',
+  operands: '',
+  about: `Make new images: samples of what a model was trained on.
+
+Images are named 0000, 0001, … and each gets a JSON sidecar that says how to repeat it. The noise of
+an image follows from its number and the seed, so more images can be made later with --resume.`,
+  options,
+  examples: [
+    ['four samples of the prior that comes with dsg', 'dsg generate --count 4 --width 64 -o out'],
+    [
+      'sixteen images of one class, and all in one picture',
+      'dsg generate --model classes.onnx --class 207 --count 16 --grid 4 -o out',
+    ],
+    ['what became of the noise', 'dsg generate --steps 50 --trace 5 -o sample.png'],
+  ],
+  run: async (_, values, io) => (await import('../generation.ts')).generateAll(values, io),
+});

@@ -1,0 +1,66 @@
+/** Writes a new image: image first, sidecar last, so that a sidecar means a whole result. */
+import path from 'node:path';
+import { writeAtomic } from '../files/atomic.ts';
+import type { Wanted } from '../pipeline/job.ts';
+import { sha256 } from '../pipeline/model.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { writeResult, type Destination } from './destination.ts';
+import type { Identity } from './identity.ts';
+import type { Report } from './report.ts';
+import { lineOf } from './restored.ts';
+import { filesOf, type Kept } from './resuming.ts';
+import type { Sampled } from './sampling.ts';
+import type { ModelFacts } from './sidecar.ts';
+import { writeTrace } from './trace.ts';
+import { versions } from './version.ts';
+
+/** @throws UserError if a file cannot be written; there is no sidecar then */
+export async function writeGenerated(
+  { job, image, frames, loss, timing }: Sampled<Wanted>,
+  about: {
+    readonly destination: Destination;
+    readonly model: ModelFacts;
+    /** The effective ones. */
+    readonly options: object;
+    readonly identity: Identity;
+    readonly report: Report;
+  },
+): Promise<void> {
+  const { destination, model, options, identity, report } = about;
+  const { name, size } = job;
+  const { format } = destination;
+  const file = destination.result(name);
+  await destination.makeFolder(name);
+  await writeResult(file, format === 'npy' ? image : inColour(image), format);
+  const shown = frames.map(({ index, x0 }) => ({ index, x0: inColour(x0) }));
+  const others = shown.length > 0 ? await writeTrace(destination.stem(name), shown) : [];
+  const document: Kept = {
+    schema: 1,
+    versions: versions(),
+    date: new Date().toISOString(),
+    input: { name },
+    image: size,
+    result: {
+      file: path.basename(file),
+      sha256: await sha256(file),
+      others: others.map((other) => path.basename(other)),
+    },
+    identity,
+    model,
+    options,
+    ...(loss !== undefined && { loss }),
+    timing,
+  };
+  const written = `${destination.stem(name)}.json`;
+  await writeAtomic(written, `${JSON.stringify(document, undefined, 2)}\n`);
+  report.result(lineOf(file, document), { ...document, files: filesOf(written, document) }, name);
+}
+
+/** Grey images have their one channel three times. */
+function inColour(image: Tensor): Tensor {
+  const [channels, height = 0, width = 0] = image.shape;
+  if (channels !== 1) return image;
+  const data = new Float32Array(3 * image.data.length);
+  for (let c = 0; c < 3; c++) data.set(image.data, c * image.data.length);
+  return tensor([3, height, width], data);
+}

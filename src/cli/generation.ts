@@ -1,0 +1,159 @@
+/** Makes new images, and writes each as it is done. */
+import path from 'node:path';
+import { UserError } from '../errors.ts';
+import { grid } from '../image/grid.ts';
+import { readImage } from '../image/read.ts';
+import { writeImage } from '../image/write.ts';
+import { classCondition, classNumber } from '../pipeline/condition.ts';
+import { nameOf } from '../pipeline/generate.ts';
+import type { Wanted } from '../pipeline/job.ts';
+import { canvasFor, type Model, type Size } from '../pipeline/model.ts';
+import { providersFor } from '../session/device.ts';
+import type { GenerateValues } from './commands/generate.ts';
+import { openDestination, type Destination } from './destination.ts';
+import { writeGenerated } from './generated.ts';
+import { digest, revision } from './identity.ts';
+import type { Input } from './inputs.ts';
+import type { Io } from './io.ts';
+import { noteModel, openModel, refuseChannels } from './preparing.ts';
+import { openLanes, showDuration, type Progress } from './progress.ts';
+import { openReport } from './report.ts';
+import { dueOf } from './resuming.ts';
+import { sampleAll } from './sampling.ts';
+import { refuseIdle, samplerFor, showSettings, type Settings } from './settings.ts';
+import { modelFacts } from './sidecar.ts';
+import { versions } from './version.ts';
+
+/** Pixels between the images of a grid. */
+const gap = 2;
+
+/** @returns the exit code: 1 if some image failed */
+export async function generateAll(values: GenerateValues, io: Io): Promise<number> {
+  refuseIdle(values);
+  const { count, steps, seed, device, lanes, trace } = values;
+  const model = await openModel(values);
+  const size = sizeFor(values, model);
+  const label = values.class === undefined ? undefined : classNumber(model, values.class);
+  const condition = classCondition(model, label);
+  const images = Array.from({ length: count }, (_, i) => ({ file: nameOf(i), name: nameOf(i) }));
+  const destination = await openOutput(images, values, model);
+  const settings: Settings = {
+    method: { name: 'none' },
+    sampler: samplerFor(values, model.card, 0),
+  };
+  const facts = await modelFacts(model);
+  const options = {
+    ...(label !== undefined && { class: label }),
+    ...settings,
+    steps,
+    seed,
+    device: providersFor(device)[0],
+  };
+  const { onnxruntime } = versions();
+  const made = { revision, onnxruntime, model: facts.sha256, card: model.card, options };
+  const common = digest({ ...made, size, format: destination.format, trace });
+  const identify = async ({ name }: Input) => {
+    return { identity: { options: common, input: digest({ name }) } };
+  };
+
+  let progress: readonly Progress[] = [];
+  const report = openReport(io, { ...values, inputs: count }, () => progress[0]?.stop());
+  const due = values.resume ? await dueOf(images, { destination, identify, report }) : images;
+  const { batch = 1 } = values;
+  progress = openLanes(io, { ...values, batch: batch === 'auto' ? 1 : batch, images: due.length });
+  noteModel(model, facts, report);
+  report.note(describe(model, values, settings, label));
+
+  const began = performance.now();
+  const jobs: readonly Wanted[] = due.map(({ name }) => ({ name, size, condition }));
+  const session = { device };
+  try {
+    await sampleAll(
+      jobs,
+      { model, ...settings, steps, seed, session, batch, lanes },
+      {
+        destination,
+        progress,
+        trace,
+        io,
+        position: (job) => jobs.indexOf(job),
+        fail: (job, error) => report.failure(job.name, error),
+        collect: (sampled) => ({ ...sampled, timing: { ...sampled.timing, lanes } }),
+        write: async (sampled) => {
+          const { identity } = await identify({ file: '', name: sampled.job.name });
+          await writeGenerated(sampled, { destination, model: facts, options, identity, report });
+        },
+      },
+    );
+    if (values.grid !== undefined && report.exitCode() === 0)
+      await writeGrid(images, values.grid, destination);
+  } finally {
+    report.end();
+  }
+  if (report.results() > 0) {
+    const seconds = (performance.now() - began) / 1000;
+    report.note(`${report.results()} of ${count} made in ${showDuration(seconds)}`);
+    report.next(nextHint(values, destination.folder));
+  }
+  return report.exitCode();
+}
+
+function sizeFor(values: GenerateValues, model: Model): Size {
+  const { width = model.fixed?.width ?? 256 } = values;
+  const { height = model.fixed?.height ?? width } = values;
+  const canvas = canvasFor(model, { height, width });
+  if (canvas.height === height && canvas.width === width) return canvas;
+  const { multiple } = model.card;
+  throw new UserError(
+    `${model.file}: images of ${width}×${height} are no multiple of ${multiple}`,
+    { hint: `the next larger size is --width ${canvas.width} --height ${canvas.height}` },
+  );
+}
+
+/** @throws UserError for images that cannot be written as such */
+async function openOutput(
+  images: readonly Input[],
+  values: GenerateValues,
+  model: Model,
+): Promise<Destination> {
+  const destination = await openDestination(values.output, images, values.format);
+  const looked = values.trace !== undefined || values.grid !== undefined;
+  if (destination.format !== 'npy' || looked) refuseChannels(model, [1, 3]);
+  return destination;
+}
+
+/** From the files, so that it does not matter which run made them. */
+async function writeGrid(
+  images: readonly Input[],
+  columns: number,
+  { folder, result }: Destination,
+): Promise<void> {
+  const read = await Promise.all(
+    images.map(async ({ name }) => (await readImage(result(name))).image),
+  );
+  const rows = Array.from({ length: Math.ceil(read.length / columns) }, (_, i) =>
+    read.slice(i * columns, (i + 1) * columns),
+  );
+  await writeImage(path.join(folder, 'grid.png'), grid(rows, gap), 'png');
+}
+
+function describe(
+  model: Model,
+  { steps, seed, device }: GenerateValues,
+  settings: Settings,
+  label: number | undefined,
+): string {
+  const { names } = model.card.classes ?? {};
+  const kind = label === undefined ? [] : [`class ${label}${names ? ` (${names[label]})` : ''}`];
+  const inferred = model.inferred.length > 0 ? `; inferred ${model.inferred.join(', ')}` : '';
+  return (
+    `${path.basename(model.file)}: ${[...kind, showSettings(settings)].join(', ')}, ` +
+    `${steps} steps, seed ${seed}, ${providersFor(device)[0]}${inferred}`
+  );
+}
+
+function nextHint({ grid, trace }: GenerateValues, folder: string): string {
+  const look = grid === undefined ? '' : 'grid.png has all; ';
+  const watch = trace === undefined ? '' : 'watch NAME.trace.webp; ';
+  return `look into ${folder}: ${look}${watch}NAME.json holds what is needed to repeat it`;
+}

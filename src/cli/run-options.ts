@@ -1,0 +1,47 @@
+/** Options of every command that samples: what runs it, and what it leaves behind. */
+import { choice, flag, integer, integerOr, option, optionWith } from './options.ts';
+
+export const runOptions = {
+  format: option(
+    '--format <name>',
+    'Output',
+    'of the results; npy is float32 [1,3,H,W] without rounding',
+    choice(['png', 'webp', 'tiff', 'npy']),
+    'png',
+  ),
+  trace: option(
+    '--trace <k>',
+    'Output',
+    'keep x0 every k steps, as images and an animation',
+    integer(1),
+    'off',
+  ),
+  json: flag('--json', 'Output', 'print one JSON document on stdout instead of lines'),
+  quiet: flag('-q, --quiet', 'Output', 'print no progress, notes or hints'),
+  resume: flag(
+    '--resume',
+    'Output',
+    'keep results that are whole and were made with the same options of the same inputs',
+  ),
+  batch: option(
+    '--batch <n>',
+    'Advanced',
+    'images a run of the network; auto takes what memory holds, up to 8',
+    integerOr('auto'),
+    '1',
+  ),
+  lanes: optionWith(
+    '--lanes <n>',
+    'Advanced',
+    'batches sampled side by side, each with its share of the cores',
+    integer(1),
+    1,
+  ),
+  device: optionWith(
+    '--device <name>',
+    'Advanced',
+    'what runs the network',
+    choice(['auto', 'cpu', 'cuda', 'webgpu']),
+    'auto',
+  ),
+} as const;
