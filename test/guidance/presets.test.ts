@@ -59,6 +59,22 @@ describe('presets of the articles', () => {
   });
 });
 
+describe('presets of the default prior', () => {
+  const card = readFileSync(new URL('../../models/default.card.json', import.meta.url), 'utf8');
+  const { presets } = JSON.parse(card);
+
+  it.each(['inpaint', 'sr', 'deblur'])(
+    '%s: DPS steps further the fewer steps there are',
+    (task) => {
+      const [few, some, many] = [20, 50, 100].map((n) => preset(task, 'dps', n, presets).stepSize);
+      expect(few).toBeGreaterThan(some!);
+      expect(some).toBeGreaterThan(many!);
+      // The articles' own step size, for 1000 steps and another network, is of another order.
+      expect(many! / preset(task, 'dps', 100).stepSize).toBeGreaterThan(10);
+    },
+  );
+});
+
 it('every step count of configs/presets.json can be had by its prior, task and method', () => {
   const url = new URL('../../configs/presets.json', import.meta.url);
   const { priors } = JSON.parse(readFileSync(url, 'utf8'));
