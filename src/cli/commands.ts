@@ -3,6 +3,7 @@ import type { MakeCommand } from './commands/command.ts';
 import { bench } from './commands/bench.ts';
 import { completion } from './commands/completion.ts';
 import { degrade } from './commands/degrade.ts';
+import { demo } from './commands/demo.ts';
 import { differentiate } from './commands/differentiate.ts';
 import { evaluate } from './commands/eval.ts';
 import { generate } from './commands/generate.ts';
@@ -20,6 +21,7 @@ export const commands: readonly MakeCommand[] = [
   degrade,
   evaluate,
   bench,
+  demo,
   report,
   summary,
   importModel,

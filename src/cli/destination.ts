@@ -106,8 +106,11 @@ function keeperOf(
   };
 }
 
-/** Makes a folder, and makes sure that files can be written to it. */
-async function makeWritable(folder: string): Promise<void> {
+/**
+ * Makes a folder, and makes sure that files can be written to it.
+ * @throws UserError if that fails
+ */
+export async function makeWritable(folder: string): Promise<void> {
   const existing = await stat(folder).catch(() => undefined);
   if (existing && !existing.isDirectory())
     throw new UserError(`cannot write to ${folder}: it is a file, not a folder`);

@@ -155,6 +155,19 @@ export function choice<const T extends string>(choices: readonly T[]): Kind<T> {
   };
 }
 
+/** Values separated by commas, none twice. */
+export function listOf<T>(kind: Kind<T> | undefined): Kind<readonly T[]> {
+  return {
+    range: `${kind?.range ?? ''}, separated by commas`,
+    parse(given) {
+      const values = given.split(',').map((part) => kind?.parse(part.trim()) as T);
+      if (new Set(values).size < values.length)
+        throw new InvalidArgumentError('Expected every value once.');
+      return values;
+    },
+  };
+}
+
 /** Any text: a path, a name. */
 export const text: Kind<string> = { range: '', parse: (given) => given };
 

@@ -1,5 +1,4 @@
 /** `dsg bench` */
-import { InvalidArgumentError } from 'commander';
 import { tasks, type Task } from '../../pipeline/degradation.ts';
 import { protocolNames } from '../../pipeline/protocol.ts';
 import { degradationOptions } from '../degradation.ts';
@@ -8,6 +7,7 @@ import {
   choice,
   flag,
   integer,
+  listOf,
   option,
   optionWith,
   requiredOption,
@@ -19,19 +19,6 @@ import { samplingOptions } from '../settings.ts';
 import { defineCommand } from './command.ts';
 
 const methods = samplingOptions.method.kind;
-
-/** Values separated by commas, none twice. */
-function listOf<T>(kind: Kind<T> | undefined): Kind<readonly T[]> {
-  return {
-    range: `${kind?.range ?? ''}, separated by commas`,
-    parse(given) {
-      const values = given.split(',').map((part) => kind?.parse(part.trim()) as T);
-      if (new Set(values).size < values.length)
-        throw new InvalidArgumentError('Expected every value once.');
-      return values;
-    },
-  };
-}
 
 const options = {
   output: requiredOption('-o, --output <folder>', 'Simple', 'folder for everything', text),
