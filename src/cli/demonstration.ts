@@ -14,7 +14,7 @@ import { tasks, type Task } from '../pipeline/degradation.ts';
 import { compare } from '../pipeline/evaluate.ts';
 import { defaultModel, loadModel, type Model } from '../pipeline/model.ts';
 import { protocol } from '../pipeline/protocol.ts';
-import type { Method } from '../pipeline/restore.ts';
+import type { Method } from '../pipeline/method.ts';
 import { restore } from '../pipeline/stream.ts';
 import { toMarkdown, toText, type Table, type Value } from '../report/table.ts';
 import type { Tensor } from '../tensor/tensor.ts';
