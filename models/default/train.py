@@ -10,7 +10,6 @@ import argparse
 import csv
 import sys
 import time
-from collections import deque
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -72,10 +71,10 @@ def batch(seed, step, cache, pixels, power):
     return x0, timesteps(rng, count, power), noise
 
 
-def learning_rate(a, step, total):
-    """Linear warm-up, the peak for the share `hold` of the steps, then half a cosine to 0."""
-    held = a.hold * total
-    progress = np.clip((step - held) / max(1, total - held), 0, 1)
+def learning_rate(a, step, done):
+    """Linear warm-up, the peak for the share `hold` of the run, then half a cosine to 0.
+    `done` is the share of the run that is over."""
+    progress = np.clip((done - a.hold) / (1 - a.hold), 0, 1)
     return a.rate * min(1.0, (step + 1) / a.warmup) * 0.5 * (1 + np.cos(np.pi * progress))
 
 
@@ -86,7 +85,7 @@ def parse():
     )
     p.add_argument('--scenes', type=Path, help='cache of scenes (default OUT/scenes)')
     p.add_argument('--steps', type=int, required=True, help='the step at which the rate reaches 0')
-    p.add_argument('--until', help='HH:MM: re-plan --steps by the clock so that the run ends then')
+    p.add_argument('--until', help='HH:MM: the clock sets the rate, and --steps is only the most')
     p.add_argument(
         '--init', help='weights to start from (.pt or .onnx) when there is no checkpoint'
     )
@@ -94,7 +93,7 @@ def parse():
     p.add_argument('--rate', type=float, default=4e-4)
     p.add_argument('--warmup', type=int, default=300)
     p.add_argument(
-        '--hold', type=float, default=0.0, help='share of the steps before the rate falls'
+        '--hold', type=float, default=0.0, help='share of the run before the rate falls'
     )
     p.add_argument('--ema', type=float, default=0.9995)
     p.add_argument('--pixels', type=int, default=32 * 64 * 64, help='pixels a batch')
@@ -132,13 +131,13 @@ def resumed(a):
     """Network, EMA, optimiser and state of the run in a.out, or of a new one."""
     net, ema = Prior(), Prior()
     optimiser = torch.optim.AdamW(net.parameters(), lr=a.rate, betas=(0.9, 0.99), weight_decay=1e-3)
-    state = {'step': 0, 'total': a.steps}
+    state = {'step': 0, 'began': time.time()}
     saved = None
     if (a.out / 'checkpoint.pt').exists():
         saved = torch.load(a.out / 'checkpoint.pt', weights_only=False)
         net.load_state_dict(saved['net'])
         ema.load_state_dict(saved['ema'])
-        state = saved['state'] if a.until else saved['state'] | {'total': a.steps}
+        state = saved['state']
     else:
         if a.init:
             net.load_state_dict(load_weights(a.init))
@@ -157,10 +156,11 @@ def save(path, net, ema, optimiser, state):
     path.with_suffix('.part').rename(path)
 
 
-def advance(a, cache, net, ema, optimiser, state):
-    """One training step in place. Returns its row of the log, without the seconds."""
+def advance(a, cache, net, ema, optimiser, state, done):
+    """One training step in place, with the share `done` of the run over.
+    Returns its row of the log, without the seconds."""
     step = state['step']
-    rate = learning_rate(a, step, state['total'])
+    rate = learning_rate(a, step, done)
     for group in optimiser.param_groups:
         group['lr'] = rate
     x0, t, noise = batch(a.seed, step, cache, a.pixels, a.power)
@@ -199,18 +199,21 @@ def main():
     if a.every and state['step'] == 0:
         measure()
     end = moment(a.until) if a.until else None
-    log, recent = [], deque(maxlen=20)
-    last = state['step'] >= min(state['total'], a.stop or state['total'])
+
+    def done():
+        if end:
+            return (time.time() - state['began']) / (end - state['began'])
+        return state['step'] / a.steps
+
+    def over():
+        return done() >= 1 or state['step'] >= min(a.steps, a.stop or a.steps)
+
+    log, last = [], over()
     while not last:
         start = time.monotonic()
-        row = advance(a, cache, net, ema, optimiser, state)
-        seconds = time.monotonic() - start
-        log.append([*row, f'{seconds:.2f}'])
-        recent.append(seconds)
-        if end:  # the machine may be shared: plan anew at every step, from the pace of the last
-            left = max(0.0, end - time.time())
-            state['total'] = state['step'] + int(left / np.mean(recent))
-        last = state['step'] >= min(state['total'], a.stop or state['total'])
+        row = advance(a, cache, net, ema, optimiser, state, done())
+        log.append([*row, f'{time.monotonic() - start:.2f}'])
+        last = over()
         if state['step'] % a.save == 0 or last:
             save(a.out / 'checkpoint.pt', net, ema, optimiser, state)
             appended(a.out / 'train.csv', HEADER, log)
