@@ -45,7 +45,7 @@ export interface IdentityContext {
  */
 export function identifier(context: IdentityContext): (input: Input) => Promise<Identified> {
   const { values, model, facts, replay, format } = context;
-  const { steps, seed, simulate, fit, trace, samples } = values;
+  const { steps, seed, simulate, fit, trace, samples, tile, tileOverlap } = values;
   const common = {
     revision,
     onnxruntime: versions().onnxruntime,
@@ -60,6 +60,7 @@ export function identifier(context: IdentityContext): (input: Input) => Promise<
     trace,
     ...(simulate && { sigma: sigmaOf(values) }),
     ...(samples > 1 && { samples }),
+    ...(tile !== undefined && { tile, tileOverlap }),
     ...(replay && { replay: [replay.x_T, replay.noise].map(valuesHash) }),
   };
   return async (input) => {

@@ -4,6 +4,7 @@ import { UserError } from '../errors.ts';
 import { imageShape } from '../operators/operator.ts';
 import { canvasFor, defaultModel, loadModel, type Model } from '../pipeline/model.ts';
 import type { Replay } from '../pipeline/restore.ts';
+import { tilingFor, type Tiling } from '../pipeline/windows.ts';
 import { readNpy } from '../tensor/npy.ts';
 import type { RestoreValues } from './commands/restore.ts';
 import { planOf, sigmaOf, type Plan } from './degradation.ts';
@@ -39,6 +40,17 @@ export function noteModel(model: Model, facts: ModelFacts, report: Report): void
     report.note(`note: ${model.file}: not the file its card was written for (sha256 differs)`);
 }
 
+/** The windows that the options ask for. */
+export function tilingOf(values: RestoreValues, model: Model): Tiling | undefined {
+  const { tile, tileOverlap: overlap } = values;
+  if (tile !== undefined)
+    return tilingFor(model, { size: tile === 'auto' ? undefined : tile, overlap });
+  if (overlap === undefined) return undefined;
+  throw new UserError('--tile-overlap is that of windows, and there are none', {
+    hint: 'add --tile auto, or leave out --tile-overlap',
+  });
+}
+
 export interface Reader {
   /** What the options say; undefined where the record of every input says it all. */
   readonly plan: Plan | undefined;
@@ -56,11 +68,12 @@ export async function openReader(
   model: Model,
 ): Promise<Reader> {
   const { fit, seed } = values;
-  const { fixed } = model;
+  const tiling = tilingOf(values, model);
+  const fixed = tiling ? undefined : model.fixed;
   const checked = (example: Example): Example => {
     const { operator, measurement } = example;
     const [, height, width] = operator.restored(imageShape(measurement));
-    canvasFor(model, { height, width }, fit === 'pad');
+    canvasFor(model, { height, width }, { margin: fit === 'pad', tiling });
     return example;
   };
   if (values.simulate) {

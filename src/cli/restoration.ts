@@ -10,7 +10,14 @@ import type { Example } from './examples.ts';
 import { identifier, type Identified } from './identity.ts';
 import { findInputs, type Input } from './inputs.ts';
 import type { Io } from './io.ts';
-import { noteModel, openModel, openReader, readReplay, refuseChannels } from './preparing.ts';
+import {
+  noteModel,
+  openModel,
+  openReader,
+  readReplay,
+  refuseChannels,
+  tilingOf,
+} from './preparing.ts';
 import { openLanes, showDuration, type Progress } from './progress.ts';
 import { readAll } from './reading.ts';
 import { openReport, type Report } from './report.ts';
@@ -92,7 +99,8 @@ export async function restoreAll(
       batch,
       lanes,
       ...(replay && { replay }),
-      ...(values.fit === 'pad' && { margin: true }),
+      margin: values.fit === 'pad',
+      tiling: tilingOf(values, model),
     } as const;
     await sampleAll(repeated(readAll(due, read, report), samples, failed), options, {
       destination,

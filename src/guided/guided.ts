@@ -53,17 +53,25 @@ export interface Aim {
  * The same and, in one run, the losses of each image, added up, and their gradient at x_t.
  * Losses are per image and images do not mix, so the gradient of their sum is each image's own.
  */
-export function guidedGraph(
-  model: Graph,
-  card: Card,
-  { losses, placement }: Aim,
-  options?: GradientOptions,
-): Graph {
+export function guidedGraph(model: Graph, card: Card, aim: Aim, options?: GradientOptions): Graph {
   const b = new GraphBuilder(copyOf(model));
   const { x, x0 } = appendPrediction(b, card);
+  const { loss, ones } = appendLosses(b, x0, aim);
+  const found = gradients(b, new Map([[loss.name, ones]]), [x.name], options);
+  b.output(loss, ports.loss);
+  b.output(found.get(x.name) as Value, ports.gradient);
+  return simplify(b.graph);
+}
+
+/** The losses of each image, added up, `[N]`; and ones of that shape, the cotangent of their sum. */
+export function appendLosses(
+  b: GraphBuilder,
+  x0: Value,
+  { losses, placement }: Aim,
+): { loss: Value; ones: Value } {
   b.scope = '/dsg';
   const image = crop(b, x0, placement);
-  const n = x.shape[0] ?? 1;
+  const n = x0.shape[0] ?? 1;
   const terms = losses.map((loss, i) => {
     const parameters = Object.entries(loss.parameters).map(
       ([name, { shape }]) =>
@@ -72,11 +80,7 @@ export function guidedGraph(
     return loss.value(b, image, Object.fromEntries(parameters));
   });
   const loss = terms.reduce((sum, term) => b.add(sum, term));
-  const ones = b.constant(new Array<number>(n).fill(1));
-  const found = gradients(b, new Map([[loss.name, ones]]), [x.name], options);
-  b.output(loss, ports.loss);
-  b.output(found.get(x.name) as Value, ports.gradient);
-  return simplify(b.graph);
+  return { loss, ones: b.constant(new Array<number>(n).fill(1)) };
 }
 
 /** A(x) alone, to simulate measurements with. */
@@ -94,7 +98,8 @@ export function operatorGraph(operator: Operator, shape: ImageShape): Graph {
   return b.graph;
 }
 
-function appendPrediction(b: GraphBuilder, card: Card): { x: Value; x0: Value } {
+/** Appends ε and x̂₀ to a model's graph; they, and the raw variance, become its outputs. */
+export function appendPrediction(b: GraphBuilder, card: Card): { x: Value; eps: Value; x0: Value } {
   const { graph } = b;
   const x = valueOf(graph, card.inputs.x);
   const raw = valueOf(graph, card.output);
@@ -125,7 +130,7 @@ function appendPrediction(b: GraphBuilder, card: Card): { x: Value; x0: Value } 
   const { eps, x0 } = prediction(b, output, seen.x, seen.level, card);
   b.output(eps, ports.eps);
   b.output(x0, ports.x0);
-  return { x, x0 };
+  return { x, eps, x0 };
 }
 
 /** Puts the map to [0,1] between x and the network, whose nodes come after it. */

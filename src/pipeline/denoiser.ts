@@ -47,7 +47,8 @@ export function openDenoiser(input: DenoiserInput): Denoiser {
       const given = parametersOf(subjects.map((s) => s.losses));
       return async (x, step, want) => {
         const session = await (want.gradient ? guided() : plain());
-        const feeds = { ...levels(model, batch, step), ...conditions, [card.inputs.x]: x };
+        const level = { ...timestepFeed(model, batch, step.timestep), ...levelFeed(step) };
+        const feeds = { ...level, ...conditions, [card.inputs.x]: x };
         return denoised(await session.run(want.gradient ? { ...feeds, ...given } : feeds));
       };
     },
@@ -58,7 +59,7 @@ export function openDenoiser(input: DenoiserInput): Denoiser {
 }
 
 /** The parameters of each loss, for all images together. */
-function parametersOf(losses: readonly (readonly Loss[])[]): Record<string, Tensor> {
+export function parametersOf(losses: readonly (readonly Loss[])[]): Record<string, Tensor> {
   const all: Record<string, Tensor> = {};
   for (const i of (losses[0] ?? []).keys()) {
     const stacked = stackFeeds(losses.map((l) => (l[i] as Loss).parameters));
@@ -67,25 +68,27 @@ function parametersOf(losses: readonly (readonly Loss[])[]): Record<string, Tens
   return all;
 }
 
-function stackFeeds(feeds: readonly Feeds[]): Record<string, Tensor> {
+export function stackFeeds(feeds: readonly Feeds[]): Record<string, Tensor> {
   return Object.fromEntries(
     Object.keys(feeds[0] ?? {}).map((name) => [name, stack(feeds.map((f) => f[name] as Tensor))]),
   );
 }
 
 /** A computation made at most once, and whether it was. */
-function once<T>(make: () => Promise<T>): { (): Promise<T>; started(): Promise<T> | undefined } {
+export function once<T>(make: () => Promise<T>): {
+  (): Promise<T>;
+  started(): Promise<T> | undefined;
+} {
   let made: Promise<T> | undefined;
   return Object.assign(() => (made ??= make()), { started: () => made });
 }
 
-/** What a step's graph is told of the noise level. */
-function levels(model: Model, batch: number, step: Step): Record<string, Tensor> {
+/** What a step's graph is told of the noise level, beside the timestep. */
+export function levelFeed({ alphaBar }: Step): Record<string, Tensor> {
   const scalar = (v: number): Tensor => tensor([], Float32Array.of(v));
   return {
-    ...timestepFeed(model, batch, step.timestep),
-    [ports.signal]: scalar(Math.sqrt(step.alphaBar)),
-    [ports.noise]: scalar(Math.sqrt(1 - step.alphaBar)),
+    [ports.signal]: scalar(Math.sqrt(alphaBar)),
+    [ports.noise]: scalar(Math.sqrt(1 - alphaBar)),
   };
 }
 
@@ -102,7 +105,7 @@ export function timestepFeed(
   return { [timestep.name]: tensor(shape, values) };
 }
 
-function denoised(out: Record<string, Tensor>): Denoised {
+export function denoised(out: Record<string, Tensor>): Denoised {
   const { [ports.variance]: variance, [ports.loss]: loss, [ports.gradient]: gradient } = out;
   return {
     eps: out[ports.eps] as Tensor,

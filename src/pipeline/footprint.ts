@@ -1,10 +1,12 @@
 /** How much memory a batch takes, and how large a batch the machine has memory for. */
 import { guidedGraph, stepGraph } from '../guided/guided.ts';
+import { blendedGraph, windowGradientGraph, windowGraph } from '../guided/windowed.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { byteLength } from '../onnx/initializer.ts';
 import { graphFor } from './model.ts';
 import { shapeOf, type Job } from './job.ts';
 import { placementOf, subjectOf, type RestoreOptions } from './restore.ts';
+import { exceeds } from './windows.ts';
 
 /** Beyond this a CPU gains nothing more, and an interruption loses more. */
 const largest = 8;
@@ -24,16 +26,22 @@ export async function fittingBatch(
 /** Estimated bytes of a lane: `fixed` for weights, and `perImage` for what is live at the peak. */
 export async function footprint(
   job: Job,
-  { model, margin }: Pick<RestoreOptions, 'model' | 'margin'>,
+  { model, ...fitting }: Pick<RestoreOptions, 'model' | 'margin' | 'tiling'>,
 ): Promise<{ fixed: number; perImage: number }> {
-  const { canvas, placed } = placementOf(model, shapeOf(job, model), margin);
+  const { canvas, placed } = placementOf(model, shapeOf(job, model), fitting);
   const { losses, condition } = subjectOf(job, model);
-  const graph = await graphFor(model, 1, canvas, condition?.given);
-  const plain = stepGraph(graph, model.card);
-  const graphs =
-    losses.length === 0
-      ? [plain]
-      : [plain, guidedGraph(graph, model.card, { losses, placement: placed })];
+  const { card } = model;
+  const { tiling } = fitting;
+  const windows = tiling && exceeds(canvas, tiling);
+  const graph = await graphFor(model, 1, windows ? tiling.window : canvas, condition?.given);
+  const aim = losses.length > 0 ? { losses, placement: placed } : undefined;
+  const graphs = windows
+    ? [
+        windowGraph(graph, card),
+        ...(aim ? [windowGradientGraph(graph, card)] : []),
+        blendedGraph([1, model.channels, canvas.height, canvas.width], card, aim),
+      ]
+    : [stepGraph(graph, card), ...(aim ? [guidedGraph(graph, card, aim)] : [])];
   // Beside the weights as they are, ONNX Runtime keeps a copy packed for its kernels.
   const fixed = 2 * graphs.reduce((n, g) => n + weights(g), 0);
   return { fixed, perImage: Math.max(...graphs.map(peakBytes)) };

@@ -17,6 +17,7 @@ import { betas } from '../schedules/betas.ts';
 import { unitRangeBetas } from '../schedules/unit-range.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { exceeds, type Tiling } from './windows.ts';
 
 /** The prior that comes with the package. */
 export const defaultModel = fileURLToPath(new URL('../../models/default.onnx', import.meta.url));
@@ -110,22 +111,50 @@ export interface Size {
   readonly width: number;
 }
 
+/** How networks and images of other sizes come together. */
+export interface Fitting {
+  /** A network of a fixed size may see a smaller image, with a margin that nothing is known of. */
+  readonly margin?: boolean | undefined;
+  /** A network may see a larger image through windows. */
+  readonly tiling?: Tiling | undefined;
+}
+
 /**
  * The size the network runs at for an image: its own if it is fixed, else the image's rounded up
- * to the network's multiple.
- * @param margin a network of a fixed size may see a smaller image, with a margin around it that
- *   nothing is known of
+ * to the network's multiple. An image that is seen through windows needs no other size than its own,
+ * as long as a window fits into it.
  * @throws UserError if the network is fixed to a size that does not suit the image
  */
-export function canvasFor(model: Model, image: Size, margin = false): Size {
+export function canvasFor(
+  model: Model,
+  image: Size,
+  { margin = false, tiling }: Fitting = {},
+): Size {
   const { fixed, card } = model;
+  if (tiling && exceeds(image, tiling)) {
+    const { window } = tiling;
+    const narrow = image.height < window.height || image.width < window.width;
+    if (fixed && narrow && !margin)
+      throw new UserError(
+        `${model.file} takes ${fixed.width}×${fixed.height} only, no window of which fits into ${image.width}×${image.height}`,
+        { hint: 'add --fit pad' },
+      );
+    return {
+      height: Math.max(image.height, window.height),
+      width: Math.max(image.width, window.width),
+    };
+  }
   if (fixed) {
     const smaller = image.height <= fixed.height && image.width <= fixed.width;
     const same = image.height === fixed.height && image.width === fixed.width;
     if (!same && !(margin && smaller))
       throw new UserError(
         `${model.file} takes ${fixed.width}×${fixed.height} only, the image to restore is ${image.width}×${image.height}`,
-        { hint: smaller ? 'add --fit pad or --fit resize' : 'add --fit crop or --fit resize' },
+        {
+          hint: smaller
+            ? 'add --fit pad or --fit resize'
+            : 'add --tile auto, or --fit crop or resize',
+        },
       );
     return fixed;
   }

@@ -12,7 +12,9 @@ import { classCondition } from './condition.ts';
 import { openDenoiser, type Denoiser, type Subject } from './denoiser.ts';
 import { lossesOf, shapeOf, type Job } from './job.ts';
 import { guidanceFor, samplerFor, type Method, type SamplerChoice } from './method.ts';
-import { betasOf, canvasFor, type Model, type Size } from './model.ts';
+import { betasOf, canvasFor, type Fitting, type Model, type Size } from './model.ts';
+import { openWindowedDenoiser } from './windowed.ts';
+import { exceeds } from './windows.ts';
 
 /** Noise recorded elsewhere, to be used instead of the generator's. */
 export interface Replay {
@@ -22,7 +24,7 @@ export interface Replay {
   readonly noise: Tensor;
 }
 
-export interface RestoreOptions {
+export interface RestoreOptions extends Fitting {
   readonly model: Model;
   readonly method: Method;
   readonly sampler: SamplerChoice;
@@ -31,8 +33,6 @@ export interface RestoreOptions {
   readonly seed: number;
   readonly session?: SessionOptions;
   readonly replay?: Replay;
-  /** Networks of a fixed size take smaller images too, with a margin around them. */
-  readonly margin?: boolean;
 }
 
 /** Where a batch stands after a step. x̂₀ and x are cropped to the images' size. */
@@ -77,8 +77,13 @@ export function openRestorer(options: RestoreOptions): Restorer {
     await current?.denoiser.release();
     const session = options.session ?? {};
     const input = { model, like, batch: subjects.length, canvas, placement, session };
-    current = { key, denoiser: openDenoiser(input) };
-    return current.denoiser;
+    const { tiling } = options;
+    const denoiser =
+      tiling && exceeds(canvas, tiling)
+        ? openWindowedDenoiser({ ...input, tiling })
+        : openDenoiser(input);
+    current = { key, denoiser };
+    return denoiser;
   }
 
   return {
@@ -86,7 +91,7 @@ export function openRestorer(options: RestoreOptions): Restorer {
       const [first] = jobs;
       if (!first) return [];
       const image = shapeOf(first, model);
-      const { canvas, placed } = placementOf(model, image, options.margin);
+      const { canvas, placed } = placementOf(model, image, options);
       const subjects = jobs.map((job) => subjectOf(job, model));
       const denoiser = await denoiserFor(subjects, canvas, placed);
       const shape = [image[0], canvas.height, canvas.width];
@@ -119,10 +124,10 @@ export function openRestorer(options: RestoreOptions): Restorer {
 export function placementOf(
   model: Model,
   image: ImageShape,
-  margin?: boolean,
+  fitting?: Fitting,
 ): { canvas: Size; placed: Placement } {
   const [, height, width] = image;
-  const canvas = canvasFor(model, { height, width }, margin);
+  const canvas = canvasFor(model, { height, width }, fitting);
   const top = Math.floor((canvas.height - height) / 2);
   const left = Math.floor((canvas.width - width) / 2);
   return { canvas, placed: { image, top, left } };

@@ -1,6 +1,7 @@
 /** Overlapping windows over a canvas, whose weights add up to one everywhere. */
+import { UserError } from '../errors.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import type { Size } from './model.ts';
+import type { Model, Size } from './model.ts';
 
 /** How a canvas is cut up. */
 export interface Tiling {
@@ -8,6 +9,44 @@ export interface Tiling {
   readonly window: Size;
   /** Pixels that neighbours share at the least; less than a window's sides. */
   readonly overlap: number;
+}
+
+/** Sides that models of any size are given; the default prior takes 0.5 GB for it. */
+const usualSide = 256;
+
+/**
+ * How a model cuts up images that are larger than its windows.
+ * @param size sides of a window; the model's own, or 256, if left out
+ * @param overlap a quarter of a side if left out
+ * @throws UserError for a size that the model does not take, or an overlap as large as a window
+ */
+export function tilingFor(
+  { file, fixed, card }: Model,
+  { size, overlap }: { readonly size?: number | undefined; readonly overlap?: number | undefined },
+): Tiling {
+  const { multiple } = card;
+  const side = size ?? Math.ceil(usualSide / multiple) * multiple;
+  const window = fixed ?? { height: side, width: side };
+  if (size !== undefined && (window.height !== size || window.width !== size))
+    throw new UserError(
+      `${file} takes ${window.width}×${window.height} only, and windows are to be ${size}×${size}`,
+      { hint: 'let --tile be auto' },
+    );
+  if (side % multiple !== 0)
+    throw new UserError(`${file}: windows of ${side}×${side} are no multiple of ${multiple}`, {
+      hint: `the next larger size is --tile ${Math.ceil(side / multiple) * multiple}`,
+    });
+  const smaller = Math.min(window.height, window.width);
+  if (overlap !== undefined && overlap >= smaller)
+    throw new UserError(`windows of ${smaller} pixels cannot overlap by ${overlap}`, {
+      hint: `give --tile-overlap less than ${smaller}; a quarter is usual`,
+    });
+  return { window, overlap: overlap ?? Math.floor(smaller / 4) };
+}
+
+/** Whether an image needs more than one window. */
+export function exceeds({ height, width }: Size, { window }: Tiling): boolean {
+  return height > window.height || width > window.width;
 }
 
 export interface Window {

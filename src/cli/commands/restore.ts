@@ -1,7 +1,7 @@
 /** `dsg restore` */
 import { degradationOptions } from '../degradation.ts';
 import { cardOptions } from '../model-card.ts';
-import { flag, integer, option, optionWith, requiredOption, text } from '../options.ts';
+import { flag, integer, integerOr, option, optionWith, requiredOption, text } from '../options.ts';
 import type { Values } from '../options.ts';
 import { runOptions } from '../run-options.ts';
 import { samplingOptions } from '../settings.ts';
@@ -42,6 +42,21 @@ const options = {
     'restore every n-th input only; auto asks the cluster engine which',
     shardKind,
     'all',
+  ),
+  tile: option(
+    '--tile <size>',
+    'Advanced',
+    "restore larger images through overlapping windows of this side; auto takes the model's own, " +
+      'or 256',
+    integerOr('auto'),
+    'the whole image at once',
+  ),
+  tileOverlap: option(
+    '--tile-overlap <n>',
+    'Advanced',
+    'pixels that neighbouring windows share at the least',
+    integer(0),
+    'a quarter of a window',
   ),
   replay: option(
     '--replay <folder>',
