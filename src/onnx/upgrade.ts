@@ -1,9 +1,9 @@
-/** Brings a typed graph of an old operator set to the oldest one that gradients are written in. */
+/** Brings typed graphs to newer operator sets: to one that gradients are written in, or to another's. */
 import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import { amend } from './amend.ts';
-import { hasAttr, intAttr, intsAttr } from './attributes.ts';
+import { hasAttr, intAttr, intsAttr, makeAttributes, stringAttr } from './attributes.ts';
 import { defaultOpset, GraphBuilder } from './builder.ts';
 import { valueOf, type Graph, type Value } from './graph.ts';
 
@@ -39,8 +39,56 @@ export function upgrade(graph: Graph, where: string): Graph {
   return b.graph;
 }
 
-function withAxesInput(node: NodeProto, b: GraphBuilder): NodeProto {
-  const name = movedAxes[node.opType] as string;
+/** What changed its form after opset 17: since when, and what it is since then. */
+const newer: readonly (readonly [
+  since: number,
+  RegExp,
+  (n: NodeProto, b: GraphBuilder) => NodeProto,
+])[] = [
+  [18, /^Reduce/, (node, b) => withAxesInput(node, b, 'axes')],
+  [18, /^Split$/, withOutputCount],
+  [20, /^GridSample$/, withInterpolationNamed],
+];
+
+/**
+ * The same graph in a newer operator set, so that it can be a part of a graph of that set.
+ * Of what came after opset 17, most is new operators and types; what changed is changed here.
+ * @param graph of opset 17 or newer
+ * @returns `graph` itself if it is of that set or a newer one
+ */
+export function raiseOpset(graph: Graph, opset: number): Graph {
+  if (graph.opset >= opset) return graph;
+  const { initializers, values } = graph;
+  const empty = { nodes: [], initializers: new Map(initializers), values: new Map(values) };
+  const b = new GraphBuilder({ ...graph, ...empty, opset });
+  const due = newer.filter(([since]) => since > graph.opset && since <= opset);
+  for (const node of graph.nodes) {
+    const change = due.find(([, type]) => node.domain === '' && type.test(node.opType));
+    b.graph.nodes.push(change ? change[2](node, b) : node);
+  }
+  return b.graph;
+}
+
+/** Equal parts are since then to be asked for by their number. */
+function withOutputCount(node: NodeProto): NodeProto {
+  if (node.input[1]) return node;
+  const count = makeAttributes({ num_outputs: node.output.length });
+  return amend(NodeProtoSchema, node, { attribute: [...node.attribute, ...count] });
+}
+
+/** The words for interpolation, which are those of Resize since then. */
+function withInterpolationNamed(node: NodeProto): NodeProto {
+  const mode = stringAttr(node, 'mode', 'bilinear');
+  const named = makeAttributes({ mode: mode.replace(/^bi/, '') });
+  const attribute = [...node.attribute.filter((a) => a.name !== 'mode'), ...named];
+  return amend(NodeProtoSchema, node, { attribute });
+}
+
+function withAxesInput(
+  node: NodeProto,
+  b: GraphBuilder,
+  name = movedAxes[node.opType] as string,
+): NodeProto {
   const axes = intsAttr(node, name);
   if (!axes) return node;
   return amend(NodeProtoSchema, node, {
