@@ -4,12 +4,12 @@ import { UserError } from '../errors.ts';
 import { grid } from '../image/grid.ts';
 import { readImage } from '../image/read.ts';
 import { writeImage } from '../image/write.ts';
-import { classCondition, classNumber } from '../pipeline/condition.ts';
 import { nameOf } from '../pipeline/generate.ts';
 import type { Wanted } from '../pipeline/job.ts';
 import { canvasFor, type Model, type Size } from '../pipeline/model.ts';
 import { providersFor } from '../session/device.ts';
 import type { GenerateValues } from './commands/generate.ts';
+import { conditioningOf, recordOf, showConditioning, type Conditioning } from './conditioning.ts';
 import { openDestination, type Destination } from './destination.ts';
 import { writeGenerated } from './generated.ts';
 import { digest, revision } from './identity.ts';
@@ -33,8 +33,8 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   const { count, steps, seed, device, lanes, trace } = values;
   const model = await openModel(values);
   const size = sizeFor(values, model);
-  const label = values.class === undefined ? undefined : classNumber(model, values.class);
-  const condition = classCondition(model, label);
+  const conditioning = conditioningOf(values, model);
+  const { condition, classifierFree } = conditioning;
   const images = Array.from({ length: count }, (_, i) => ({ file: nameOf(i), name: nameOf(i) }));
   const destination = await openOutput(images, values, model);
   const settings: Settings = {
@@ -43,7 +43,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   };
   const facts = await modelFacts(model);
   const options = {
-    ...(label !== undefined && { class: label }),
+    ...recordOf(conditioning),
     ...settings,
     steps,
     seed,
@@ -62,7 +62,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   const { batch = 1 } = values;
   progress = openLanes(io, { ...values, batch: batch === 'auto' ? 1 : batch, images: due.length });
   noteModel(model, facts, report);
-  report.note(describe(model, values, settings, label));
+  report.note(describe(model, values, settings, conditioning));
 
   const began = performance.now();
   const jobs: readonly Wanted[] = due.map(({ name }) => ({ name, size, condition }));
@@ -70,7 +70,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   try {
     await sampleAll(
       jobs,
-      { model, ...settings, steps, seed, session, batch, lanes },
+      { model, ...settings, classifierFree, steps, seed, session, batch, lanes },
       {
         destination,
         progress,
@@ -141,10 +141,9 @@ function describe(
   model: Model,
   { steps, seed, device }: GenerateValues,
   settings: Settings,
-  label: number | undefined,
+  conditioning: Conditioning,
 ): string {
-  const { names } = model.card.classes ?? {};
-  const kind = label === undefined ? [] : [`class ${label}${names ? ` (${names[label]})` : ''}`];
+  const kind = showConditioning(conditioning, model);
   const inferred = model.inferred.length > 0 ? `; inferred ${model.inferred.join(', ')}` : '';
   return (
     `${path.basename(model.file)}: ${[...kind, showSettings(settings)].join(', ')}, ` +

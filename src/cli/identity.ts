@@ -7,6 +7,7 @@ import { readRecord, recordPath, valuesHash } from '../pipeline/record.ts';
 import type { Replay } from '../pipeline/restore.ts';
 import { providersFor } from '../session/device.ts';
 import type { RestoreValues } from './commands/restore.ts';
+import { recordOf, type Conditioning } from './conditioning.ts';
 import { sigmaOf, type Plan } from './degradation.ts';
 import { stemOf, type Input } from './inputs.ts';
 import { settingsFor } from './settings.ts';
@@ -32,6 +33,7 @@ export interface Identified {
 export interface IdentityContext {
   readonly values: RestoreValues;
   readonly model: Model;
+  readonly conditioning: Conditioning;
   readonly facts: ModelFacts;
   readonly plan: Plan | undefined;
   readonly replay: Replay | undefined;
@@ -59,6 +61,7 @@ export function identifier(context: IdentityContext): (input: Input) => Promise<
     format,
     trace,
     ...(simulate && { sigma: sigmaOf(values) }),
+    ...recordOf(context.conditioning),
     ...(samples > 1 && { samples }),
     ...(tile !== undefined && { tile, tileOverlap }),
     ...(replay && { replay: [replay.x_T, replay.noise].map(valuesHash) }),

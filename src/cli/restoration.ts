@@ -1,10 +1,12 @@
 /** Restores measurements, and writes each image as it is done. */
 import path from 'node:path';
+import type { Condition } from '../pipeline/condition.ts';
 import type { Task } from '../pipeline/degradation.ts';
 import type { Model } from '../pipeline/model.ts';
 import { posteriorOf } from '../pipeline/posterior.ts';
 import { providersFor } from '../session/device.ts';
 import type { RestoreValues } from './commands/restore.ts';
+import { conditioningOf, recordOf, showConditioning, type Conditioning } from './conditioning.ts';
 import { openDestination } from './destination.ts';
 import type { Example } from './examples.ts';
 import { identifier, type Identified } from './identity.ts';
@@ -32,6 +34,7 @@ import type { Frame } from './trace.ts';
 
 /** An example with what the sampler and the sidecar want to know of it. */
 interface Described extends Example {
+  readonly condition: Condition;
   readonly method: Settings['method'];
   readonly settings: Settings;
   readonly identified: Identified;
@@ -52,13 +55,15 @@ export async function restoreAll(
   const inputs = values.shard ? shareOf(found, shardOf(values.shard, io.env)) : found;
   const model = await openModel(values);
   refuseChannels(model, [3]);
+  const conditioning = conditioningOf(values, model);
+  const { condition, classifierFree } = conditioning;
   const reader = await openReader(inputs, values, model);
   const replay = values.replay === undefined ? undefined : await readReplay(values.replay, samples);
   const destination = await openDestination(values.output, found, values.format);
   const facts = await modelFacts(model);
   const { format } = destination;
   const { plan } = reader;
-  const identify = identifier({ values, model, facts, plan, replay, format });
+  const identify = identifier({ values, model, conditioning, facts, plan, replay, format });
 
   let progress: readonly Progress[] = [];
   const report = openReport(io, { ...values, inputs: inputs.length }, () => progress[0]?.stop());
@@ -71,14 +76,14 @@ export async function restoreAll(
     noun: samples > 1 ? 'sample' : 'image',
   });
   noteModel(model, facts, report);
-  const noteTask = taskNoter(values, model, report);
+  const noteTask = taskNoter(values, model, conditioning, report);
   const read = async (input: Input): Promise<Described> => {
     const example = await reader.read(input);
     const { task } = example.degradation;
     const settings = settingsFor(task, values, model.card);
     noteTask(task, settings);
     const identified = await identify(input);
-    return { ...example, method: settings.method, settings, identified };
+    return { ...example, condition, method: settings.method, settings, identified };
   };
 
   const began = performance.now();
@@ -93,6 +98,7 @@ export async function restoreAll(
       // Each job brings its own, which depends on its task.
       method: { name: 'none' },
       sampler: samplerFor(values, model.card),
+      classifierFree,
       steps,
       seed,
       session: { device: values.device },
@@ -129,7 +135,7 @@ export async function restoreAll(
           posterior,
           frames: frames.get(input) ?? [],
           timing: { ...gathered.timing, lanes },
-          options: effective(job, values),
+          options: effective(job, values, conditioning),
         };
         frames.delete(input);
         return restored;
@@ -151,15 +157,17 @@ export async function restoreAll(
 function taskNoter(
   { steps, samples, seed, device }: RestoreValues,
   model: Model,
+  conditioning: Conditioning,
   report: Report,
 ): (task: Task, settings: Settings) => void {
   const noted = new Set<Task>();
   return (task, settings) => {
     if (noted.has(task)) return;
     noted.add(task);
+    const told = showConditioning(conditioning, model);
     const inferred = model.inferred.length > 0 ? `; inferred ${model.inferred.join(', ')}` : '';
     report.note(
-      `${path.basename(model.file)}: ${task}, ${showSettings(settings)}, ${steps} steps, ` +
+      `${path.basename(model.file)}: ${[task, ...told, showSettings(settings)].join(', ')}, ${steps} steps, ` +
         (samples > 1 ? `${samples} samples, ` : '') +
         `seed ${seed}, ${providersFor(device)[0]}${inferred}`,
     );
@@ -167,10 +175,15 @@ function taskNoter(
 }
 
 /** What was chosen and what followed from it, for the record. */
-function effective({ settings, degradation }: Job, values: RestoreValues): object {
+function effective(
+  { settings, degradation }: Job,
+  values: RestoreValues,
+  conditioning: Conditioning,
+): object {
   const { steps, samples, seed, device, fit, simulate, replay } = values;
   return {
     task: degradation.task,
+    ...recordOf(conditioning),
     ...settings,
     steps,
     ...(samples > 1 && { samples }),

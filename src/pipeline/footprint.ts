@@ -3,7 +3,13 @@ import { guidedGraph, stepGraph } from '../guided/guided.ts';
 import { blendedGraph, windowGradientGraph, windowGraph } from '../guided/windowed.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { byteLength } from '../onnx/initializer.ts';
-import { graphFor } from './model.ts';
+import {
+  classifierFreeNetwork,
+  conditionalNetwork,
+  type FormsInput,
+  type Network,
+} from './forms.ts';
+import type { Size } from './model.ts';
 import { shapeOf, type Job } from './job.ts';
 import { placementOf, subjectOf, type RestoreOptions } from './restore.ts';
 import { exceeds } from './windows.ts';
@@ -26,25 +32,38 @@ export async function fittingBatch(
 /** Estimated bytes of a lane: `fixed` for weights, and `perImage` for what is live at the peak. */
 export async function footprint(
   job: Job,
-  { model, ...fitting }: Pick<RestoreOptions, 'model' | 'margin' | 'tiling'>,
+  {
+    model,
+    classifierFree,
+    ...fitting
+  }: Pick<RestoreOptions, 'model' | 'classifierFree' | 'margin' | 'tiling'>,
 ): Promise<{ fixed: number; perImage: number }> {
   const { canvas, placed } = placementOf(model, shapeOf(job, model), fitting);
   const { losses, condition } = subjectOf(job, model);
-  const { card } = model;
   const { tiling } = fitting;
   const windows = tiling && exceeds(canvas, tiling);
-  const graph = await graphFor(model, 1, windows ? tiling.window : canvas, condition?.given);
   const aim = losses.length > 0 ? { losses, placement: placed } : undefined;
-  const graphs = windows
-    ? [
-        windowGraph(graph, card),
-        ...(aim ? [windowGradientGraph(graph, card)] : []),
-        blendedGraph([1, model.channels, canvas.height, canvas.width], card, aim),
-      ]
-    : [stepGraph(graph, card), ...(aim ? [guidedGraph(graph, card, aim)] : [])];
+  const told = { model, batch: 1, like: { ...(condition && { condition }) }, classifierFree };
+  const networks = await networksOf(told, windows ? tiling.window : canvas);
+  const graphs = networks.flatMap(({ graph, card }) =>
+    windows
+      ? [windowGraph(graph, card), ...(aim ? [windowGradientGraph(graph, card)] : [])]
+      : [stepGraph(graph, card), ...(aim ? [guidedGraph(graph, card, aim)] : [])],
+  );
+  if (windows)
+    graphs.push(blendedGraph([1, model.channels, canvas.height, canvas.width], model.card, aim));
   // Beside the weights as they are, ONNX Runtime keeps a copy packed for its kernels.
   const fixed = 2 * graphs.reduce((n, g) => n + weights(g), 0);
   return { fixed, perImage: Math.max(...graphs.map(peakBytes)) };
+}
+
+/** Those of a network's forms that some step takes. */
+async function networksOf(input: FormsInput, size: Size): Promise<Network[]> {
+  const { classifierFree: free } = input;
+  const networks = free ? [await classifierFreeNetwork(input, size)] : [];
+  if (!free || free.scale === 0 || free.interval)
+    networks.push(await conditionalNetwork(input, size));
+  return networks;
 }
 
 function weights({ initializers }: Graph): number {

@@ -1,5 +1,6 @@
 /** Restores batches of measurements. */
 import { UserError } from '../errors.ts';
+import type { ClassifierFree } from '../guidance/classifier-free.ts';
 import type { Placement } from '../guided/guided.ts';
 import type { ImageShape } from '../operators/operator.ts';
 import type { SamplerState } from '../samplers/sampler.ts';
@@ -28,6 +29,8 @@ export interface RestoreOptions extends Fitting {
   readonly model: Model;
   readonly method: Method;
   readonly sampler: SamplerChoice;
+  /** Goes beyond each image's condition, away from none. */
+  readonly classifierFree?: ClassifierFree | undefined;
   /** How many of the schedule's timesteps to take. */
   readonly steps: number;
   readonly seed: number;
@@ -76,8 +79,9 @@ export function openRestorer(options: RestoreOptions): Restorer {
     if (current?.key === key) return current.denoiser;
     await current?.denoiser.release();
     const session = options.session ?? {};
-    const input = { model, like, batch: subjects.length, canvas, placement, session };
-    const { tiling } = options;
+    const { classifierFree, tiling } = options;
+    const batch = subjects.length;
+    const input = { model, like, batch, canvas, placement, session, classifierFree };
     const denoiser =
       tiling && exceeds(canvas, tiling)
         ? openWindowedDenoiser({ ...input, tiling })

@@ -3,20 +3,21 @@ import { ports } from '../guided/guided.ts';
 import { blendedGraph, windowGradientGraph, windowGraph, windowPorts } from '../guided/windowed.ts';
 import { openGraph, type Session } from '../session/session.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
-import {
-  denoised,
-  levelFeed,
-  once,
-  parametersOf,
-  stackFeeds,
-  timestepFeed,
-  type Denoiser,
-  type DenoiserInput,
-} from './denoiser.ts';
-import { graphFor } from './model.ts';
+import { denoised, type Denoiser, type DenoiserInput } from './denoiser.ts';
+import { levelFeed, parametersOf } from './feeds.ts';
+import { openForms } from './forms.ts';
+import { once } from './once.ts';
 import { cut, paste, windowsOver, type Tiling } from './windows.ts';
 
 type Tensors = Readonly<Record<string, Tensor>>;
+
+/** What the windows are cut from, and what the network is fed beside one. */
+interface Seen {
+  readonly x: Tensor;
+  readonly fed: Tensors;
+  /** Of the input that takes the window. */
+  readonly name: string;
+}
 
 export interface WindowedInput extends DenoiserInput {
   readonly tiling: Tiling;
@@ -29,23 +30,29 @@ export interface WindowedInput extends DenoiserInput {
  */
 export function openWindowedDenoiser(input: WindowedInput): Denoiser {
   const { model, like, batch, canvas, placement, session, tiling } = input;
-  const { card } = model;
   const shape = [batch, model.channels, canvas.height, canvas.width];
   const windows = windowsOver(canvas, tiling);
-  const graph = once(() => graphFor(model, batch, tiling.window, like.condition?.given));
   const aim = { losses: like.losses, placement };
-  const sessions = {
-    window: once(async () => openGraph(windowGraph(await graph(), card), session)),
-    gradient: once(async () => openGraph(windowGradientGraph(await graph(), card), session)),
-    plain: once(() => openGraph(blendedGraph(shape, card), session)),
-    guided: once(() => openGraph(blendedGraph(shape, card, aim), session)),
+  const forms = openForms(input, tiling.window, (network) => ({
+    window: once(async () => {
+      const { graph, card } = await network();
+      return openGraph(windowGraph(graph, card), session);
+    }),
+    gradient: once(async () => {
+      const { graph, card } = await network();
+      return openGraph(windowGradientGraph(graph, card), session);
+    }),
+  }));
+  const whole = {
+    plain: once(() => openGraph(blendedGraph(shape, model.card), session)),
+    guided: once(() => openGraph(blendedGraph(shape, model.card, aim), session)),
   };
 
   /** Every window's ε, blended; and its raw variance. */
-  async function predict(network: Session, x: Tensor, fed: Tensors): Promise<Tensors> {
+  async function predict(network: Session, { x, fed, name }: Seen): Promise<Tensors> {
     const blended: Record<string, Tensor> = {};
     for (const window of windows) {
-      const seen = await network.run({ ...fed, [card.inputs.x]: cut(x, window, tiling.window) });
+      const seen = await network.run({ ...fed, [name]: cut(x, window, tiling.window) });
       for (const [name, value] of Object.entries(seen))
         paste((blended[name] ??= zeros(shape)), value, window, true);
     }
@@ -55,15 +62,14 @@ export function openWindowedDenoiser(input: WindowedInput): Denoiser {
   /** Adds what the gradient at the blended ε makes of the gradient at x, window by window. */
   async function backward(
     network: Session,
-    x: Tensor,
-    fed: Tensors,
+    { x, fed, name }: Seen,
     atEps: Tensor,
     gradient: Tensor,
   ): Promise<void> {
     for (const window of windows) {
       const { [ports.gradient]: found } = await network.run({
         ...fed,
-        [card.inputs.x]: cut(x, window, tiling.window),
+        [name]: cut(x, window, tiling.window),
         [windowPorts.epsGradient]: cut(atEps, window, tiling.window, true),
       });
       paste(gradient, found as Tensor, window);
@@ -72,29 +78,31 @@ export function openWindowedDenoiser(input: WindowedInput): Denoiser {
 
   return {
     bind(subjects) {
-      const conditions = stackFeeds(subjects.map((s) => s.condition?.given ?? {}));
+      const at = forms.tell(subjects.map((s) => s.condition));
       const given = parametersOf(subjects.map((s) => s.losses));
       return async (x, step, want) => {
+        const { sessions, feeds, input: name } = at(step);
         const level = levelFeed(step);
-        const fed = { ...timestepFeed(model, batch, step.timestep), ...level, ...conditions };
-        const predicted = await predict(await sessions.window(), x, fed);
-        const whole = {
+        const seen = { x, fed: { ...feeds, ...level }, name };
+        const predicted = await predict(await sessions.window(), seen);
+        const blended = {
           [windowPorts.x]: x,
           [ports.eps]: predicted[ports.eps] as Tensor,
           ...level,
         };
         if (!want.gradient) {
-          const out = await (await sessions.plain()).run(whole);
+          const out = await (await whole.plain()).run(blended);
           return denoised({ ...predicted, ...out });
         }
-        const out = await (await sessions.guided()).run({ ...whole, ...given });
+        const out = await (await whole.guided()).run({ ...blended, ...given });
         const { [windowPorts.epsGradient]: atEps, [ports.gradient]: gradient } = out;
-        await backward(await sessions.gradient(), x, fed, atEps as Tensor, gradient as Tensor);
+        await backward(await sessions.gradient(), seen, atEps as Tensor, gradient as Tensor);
         return denoised({ ...predicted, ...out });
       };
     },
     async release() {
-      for (const opened of Object.values(sessions)) await (await opened.started())?.release();
+      await forms.release();
+      for (const opened of Object.values(whole)) await (await opened.started())?.release();
     },
   };
 }

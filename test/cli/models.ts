@@ -14,19 +14,23 @@ interface Shape {
   readonly size?: number;
   /** Leave batch, height and width open, or the batch alone. */
   readonly open?: boolean | 'batch';
+  /** Give it one more input, y int64 `[1]`. */
+  readonly labelled?: boolean;
 }
 
-/** Writes eps = network(x, t / 1000), t being `[N,1,1,1]`; returns the path. */
+/** Writes eps = network(x, t / 1000, y), t and y being `[N,1,1,1]`; returns the path. */
 export function writeModel(
   file: string,
-  network: (b: GraphBuilder, x: Value, t: Value) => Value,
-  { channels = 3, size = 16, open = true }: Shape = {},
+  network: (b: GraphBuilder, x: Value, t: Value, y: Value) => Value,
+  { channels = 3, size = 16, open = true, labelled = false }: Shape = {},
 ): string {
   const b = new GraphBuilder();
   const x = b.input('x', 'float32', [1, channels, size, size]);
   const t = b.input('t', 'float32', [1]);
   const level = b.op('Reshape', [b.scale(t, 1 / 1000), b.ints([-1, 1, 1, 1])]);
-  b.output(network(b, x, level), 'eps');
+  const y = labelled ? b.cast(b.input('y', 'int64', [1]), 'float32') : t;
+  const label = b.op('Reshape', [y, b.ints([-1, 1, 1, 1])]);
+  b.output(network(b, x, level, label), 'eps');
   const { proto } = parseModel(encodeGraph(b.graph), { folder: '.', where: file });
   const values = [...(proto.graph?.input ?? []), ...(proto.graph?.output ?? [])];
   const names = open === 'batch' ? ['batch'] : ['batch', undefined, 'height', 'width'];

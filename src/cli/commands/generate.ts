@@ -1,5 +1,5 @@
 /** `dsg generate` */
-import { classOptions } from '../class-options.ts';
+import { conditionOptions } from '../conditioning.ts';
 import { cardOptions } from '../model-card.ts';
 import { integer, option, optionWith, requiredOption, text, type Values } from '../options.ts';
 import { runOptions } from '../run-options.ts';
@@ -15,7 +15,6 @@ const options = {
   ),
   model: option('--model <file>', 'Simple', 'ONNX ε-model', text, 'the one that comes with dsg'),
   count: optionWith('--count <n>', 'Simple', 'how many images', integer(1), 1),
-  ...classOptions,
   width: option(
     '--width <n>',
     'Simple',
@@ -32,6 +31,7 @@ const options = {
   ),
   ...chainOptions,
   eta: { ...chainOptions.eta, otherwise: '0' },
+  ...conditionOptions,
   ...cardOptions,
   ...runOptions,
   grid: option(
@@ -58,6 +58,10 @@ an image follows from its number and the seed, so more images can be made later 
     [
       'sixteen images of one class, and all in one picture',
       'dsg generate --model classes.onnx --class 207 --count 16 --grid 4 -o out',
+    ],
+    [
+      'more of the class, and less variety',
+      'dsg generate --model classes.onnx --class 207 --cfg-scale 2 --count 16 -o out',
     ],
     ['what became of the noise', 'dsg generate --steps 50 --trace 5 -o sample.png'],
   ],

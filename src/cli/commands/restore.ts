@@ -1,4 +1,5 @@
 /** `dsg restore` */
+import { conditionOptions } from '../conditioning.ts';
 import { degradationOptions } from '../degradation.ts';
 import { cardOptions } from '../model-card.ts';
 import { flag, integer, integerOr, option, optionWith, requiredOption, text } from '../options.ts';
@@ -33,6 +34,7 @@ const options = {
     1,
   ),
   ...samplingOptions,
+  ...conditionOptions,
   ...cardOptions,
   ...runOptions,
   batch: { ...runOptions.batch, otherwise: '1; auto with --samples' },
@@ -95,6 +97,10 @@ deviation as a heat map, from black for none to pale yellow for a quarter or mor
     [
       'eight answers, their mean, and where they disagree',
       'dsg restore cat.png --task inpaint --mask mask.png --samples 8 -o out',
+    ],
+    [
+      'what is known to show class 207, by a model that knows classes',
+      'dsg restore blurred.png --task deblur --model classes.onnx --class 207 --cfg-scale 1 -o out',
     ],
     [
       'go on after an interruption, two images at a time',

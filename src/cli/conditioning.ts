@@ -1,0 +1,131 @@
+/** What a network is told of the images, and how far to go beyond it: options, settings, records. */
+import { InvalidArgumentError } from 'commander';
+import { UserError } from '../errors.ts';
+import type { ClassifierFree } from '../guidance/classifier-free.ts';
+import { classCondition, classNumber, type Condition } from '../pipeline/condition.ts';
+import type { Model } from '../pipeline/model.ts';
+import { choice, option, real, text, type Kind, type Values } from './options.ts';
+
+const noiseLevels: Kind<readonly [number, number]> = {
+  range: 'two noise levels √((1−ᾱ)/ᾱ), the lower one first',
+  parse(given) {
+    const [low = NaN, high = NaN, ...rest] = given
+      .split(',')
+      .map((part) => (part.trim() === '' ? NaN : Number(part)));
+    if (!(low >= 0 && low < high) || rest.length > 0)
+      throw new InvalidArgumentError('Expected LO,HI with 0 <= LO < HI, as in 0.28,2.9.');
+    return [low, high];
+  },
+};
+
+export const conditionOptions = {
+  class: option(
+    '--class <c>',
+    'Simple',
+    "class of the images: a number from 0, or a name of the card's classes.names",
+    text,
+    'none',
+  ),
+  cfgScale: option(
+    '--cfg-scale <w>',
+    'Sampling',
+    'classifier-free guidance: w of (1+w) ε(x,c) − w ε(x,∅); 0 is the class alone',
+    real(-1),
+    '0',
+  ),
+  guidanceScale: option(
+    '--guidance-scale <s>',
+    'Sampling',
+    'the same as other programs count it: s = 1+w; 1 is the class alone',
+    real(0),
+    '1',
+  ),
+  cfgSchedule: option(
+    '--cfg-schedule <name>',
+    'Sampling',
+    'w over the steps: linear and cosine rise from 0 to 2w',
+    choice(['constant', 'linear', 'cosine']),
+    'constant',
+  ),
+  cfgInterval: option(
+    '--cfg-interval <lo,hi>',
+    'Sampling',
+    'apply w at noise levels from low to high only',
+    noiseLevels,
+    'all',
+  ),
+  cfgRescale: option(
+    '--cfg-rescale <phi>',
+    'Sampling',
+    "how far to restore the prediction's standard deviation, which w enlarges",
+    real(0, 1),
+    '0',
+  ),
+} as const;
+
+export type ConditionValues = Values<typeof conditionOptions>;
+
+export interface Conditioning {
+  readonly label: number | undefined;
+  readonly condition: Condition;
+  readonly classifierFree: ClassifierFree | undefined;
+}
+
+/** @throws UserError for a class that the model does not have, or options that need others */
+export function conditioningOf(values: ConditionValues, model: Model): Conditioning {
+  const label = values.class === undefined ? undefined : classNumber(model, values.class);
+  const condition = classCondition(model, label);
+  const classifierFree = classifierFreeOf(values);
+  if (classifierFree && label === undefined)
+    throw new UserError('classifier-free guidance goes beyond a condition, and there is none', {
+      hint: 'add --class, or leave out --cfg-scale and --guidance-scale',
+    });
+  if (classifierFree && !condition.none)
+    throw new UserError(
+      `${model.file}: classifier-free guidance needs a class that stands for none, and the card names no such class`,
+      { hint: 'if the model was trained with one, say which: --card classes.null=1000' },
+    );
+  return { label, condition, classifierFree };
+}
+
+function classifierFreeOf(values: ConditionValues): ClassifierFree | undefined {
+  const { cfgScale, guidanceScale, cfgSchedule, cfgInterval, cfgRescale } = values;
+  if (cfgScale !== undefined && guidanceScale !== undefined)
+    throw new UserError('--cfg-scale w and --guidance-scale s are the same, s = 1+w', {
+      hint: 'leave out one of them',
+    });
+  const scale = cfgScale ?? (guidanceScale === undefined ? undefined : guidanceScale - 1);
+  if (scale !== undefined)
+    return {
+      scale,
+      ...(cfgSchedule && { schedule: cfgSchedule }),
+      ...(cfgInterval && { interval: cfgInterval }),
+      ...(cfgRescale !== undefined && { rescale: cfgRescale }),
+    };
+  const idle = Object.entries({
+    '--cfg-schedule': cfgSchedule,
+    '--cfg-interval': cfgInterval,
+    '--cfg-rescale': cfgRescale,
+  }).find(([, value]) => value !== undefined);
+  if (!idle) return undefined;
+  throw new UserError(`${idle[0]} belongs to classifier-free guidance, which is off`, {
+    hint: `add --cfg-scale, or leave out ${idle[0]}`,
+  });
+}
+
+/** What sidecars and digests have of it; nothing where nothing was said. */
+export function recordOf({ label, classifierFree }: Conditioning): object {
+  return {
+    ...(label !== undefined && { class: label }),
+    ...(classifierFree && { classifierFree }),
+  };
+}
+
+/** As in `class 207 (golden retriever), cfg scale 2 schedule linear`; empty where nothing was said. */
+export function showConditioning({ label, classifierFree }: Conditioning, model: Model): string[] {
+  const { names } = model.card.classes ?? {};
+  const kind = label === undefined ? [] : [`class ${label}${names ? ` (${names[label]})` : ''}`];
+  if (!classifierFree) return kind;
+  const parts = Object.entries(classifierFree).map(([key, value]) => `${key} ${value}`);
+  return [...kind, `cfg ${parts.join(' ')}`];
+}

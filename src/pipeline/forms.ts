@@ -1,0 +1,110 @@
+/** The forms in which a step's graph has the network: told its condition, or that and none at once. */
+import type { Card } from '../card/card.ts';
+import { UserError } from '../errors.ts';
+import { scaleAt, type ClassifierFree } from '../guidance/classifier-free.ts';
+import { classifierFreeGraph, classifierFreePorts } from '../guided/classifier-free.ts';
+import type { Graph } from '../onnx/graph.ts';
+import { modelInputs } from '../onnx/skeleton.ts';
+import type { Step } from '../schedules/respace.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import type { Condition, Feeds } from './condition.ts';
+import { stackFeeds, timestepFeed } from './feeds.ts';
+import { graphFor, type Model, type Size } from './model.ts';
+import type { Once } from './once.ts';
+
+/** A network over N images, with the names of its x and output. */
+export interface Network {
+  readonly graph: Graph;
+  readonly card: Card;
+}
+
+export interface FormsInput {
+  readonly model: Model;
+  readonly batch: number;
+  /** One of the images: the others' conditions have the same names and shapes. */
+  readonly like: { readonly condition?: Condition };
+  readonly classifierFree?: ClassifierFree | undefined;
+}
+
+/** What a step runs, and what that is fed beside x and the noise level. */
+export interface Told<S> {
+  readonly sessions: S;
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  /** Of the input that takes x. */
+  readonly input: string;
+}
+
+export interface Forms<S> {
+  tell(conditions: readonly (Condition | undefined)[]): (step: Step) => Told<S>;
+  release(): Promise<void>;
+}
+
+type Sessions = Readonly<Record<string, Once<{ release(): Promise<void> }>>>;
+
+/**
+ * @param size that the network runs at
+ * @param open the sessions of a form, each made when a step first needs it
+ * @throws UserError where classifier-free guidance is asked for, and nothing stands for no condition
+ */
+export function openForms<S extends Sessions>(
+  input: FormsInput,
+  size: Size,
+  open: (network: () => Promise<Network>) => S,
+): Forms<S> {
+  const { model, batch, classifierFree } = input;
+  const plain = open(() => conditionalNetwork(input, size));
+  const free = classifierFree && open(() => classifierFreeNetwork(input, size));
+  const scale = classifierFree && scaleAt(classifierFree, model.card.schedule.timesteps);
+  return {
+    tell(conditions) {
+      const given = conditions.map((c) => c?.given ?? {});
+      const told = stackFeeds(given);
+      const both = free && stackFeeds([...given, ...conditions.map((c) => noneOf(model, c))]);
+      return (step) => {
+        const w = scale?.(step) ?? 0;
+        if (!free || w === 0) {
+          const feeds = { ...timestepFeed(model, batch, step.timestep), ...told };
+          return { sessions: plain, feeds, input: model.card.inputs.x };
+        }
+        const fed = { ...timestepFeed(model, 2 * batch, step.timestep), ...both };
+        const feeds = { ...fed, [classifierFreePorts.scale]: tensor([], Float32Array.of(w)) };
+        return { sessions: free, feeds, input: classifierFreePorts.x };
+      };
+    },
+    async release() {
+      for (const form of [plain, free])
+        for (const session of Object.values(form ?? {})) await (await session.started())?.release();
+    },
+  };
+}
+
+export async function conditionalNetwork(
+  { model, batch, like }: FormsInput,
+  size: Size,
+): Promise<Network> {
+  return { graph: await graphFor(model, batch, size, like.condition?.given), card: model.card };
+}
+
+/** The network on the images with their conditions, and once more with none. */
+export async function classifierFreeNetwork(
+  { model, batch, like, classifierFree }: FormsInput,
+  size: Size,
+): Promise<Network> {
+  const [most] = modelInputs(model.onnx).find((i) => i.name === model.card.inputs.x)?.shape ?? [];
+  if (typeof most === 'number' && most !== 2 * batch)
+    throw new UserError(
+      `${model.file}: takes batches of ${most} only; classifier-free guidance needs ${2 * batch}, with and without condition`,
+      { hint: 'export the model with an open batch axis' },
+    );
+  const graph = await graphFor(model, 2 * batch, size, like.condition?.given);
+  return classifierFreeGraph(graph, model.card, classifierFree?.rescale);
+}
+
+/** What the network is told for nothing; inputs that this leaves out are told what is given. */
+function noneOf({ file }: Model, condition: Condition | undefined): Feeds {
+  if (!condition?.none)
+    throw new UserError(`${file}: classifier-free guidance needs a prediction without condition`, {
+      hint: 'if a class of the model stands for none, say which: --card classes.null=1000',
+    });
+  return { ...condition.given, ...condition.none };
+}
