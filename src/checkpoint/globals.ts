@@ -35,6 +35,8 @@ const inert = [
   'pathlib.PosixPath',
   ...['__builtin__', 'builtins'].flatMap((m) => ['int', 'long', 'complex'].map((n) => `${m}.${n}`)),
 ];
+/** What Lightning and OmegaConf leave of callbacks and settings, by its beginning. */
+const inertModules = /^(pytorch_lightning|lightning|lightning_fabric|omegaconf|typing)\./;
 /** Classes that are only passed on. */
 const names = [
   ...Object.keys(storages),
@@ -68,5 +70,7 @@ export function torchGlobals(
     ]),
     ...names.map((qualified): [string, Global] => [qualified, { qualified }]),
   ]);
-  return (qualified) => list.get(qualified);
+  return (qualified) =>
+    list.get(qualified) ??
+    (inertModules.test(qualified) ? { qualified, call: () => null } : undefined);
 }

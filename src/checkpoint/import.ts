@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { cardFile, metadataKey, type CardFile } from '../card/card.ts';
+import { overrideCard, type CardOverrides } from '../card/override.ts';
 import { cardPath } from '../card/read.ts';
 import { UserError } from '../errors.ts';
 import { writeAtomic } from '../files/atomic.ts';
@@ -14,15 +15,16 @@ import { anchors as admAnchors } from './adm/structure.ts';
 import { importAdm, type AdmOptions } from './adm/import.ts';
 import { anchors as diffusersAnchors, importDiffusers, weightsIn } from './diffusers/import.ts';
 import type { Imported } from './imported.ts';
-import { networkIn, readCheckpoint } from './state.ts';
+import { networkIn, type Found } from './network-in.ts';
+import { readCheckpoint } from './state.ts';
 
 export interface ImportOptions extends AdmOptions {
   /** `config.json` of a diffusers network; the one beside the weights if left out. */
   readonly config?: string | undefined;
   /** These count more than what the checkpoint says or is known for. */
   readonly prediction?: CardFile['prediction'];
-  readonly schedule?: NonNullable<CardFile['schedule']>['name'] | undefined;
-  readonly timesteps?: number | undefined;
+  /** Any fields of the card, which count most. */
+  readonly card?: CardOverrides | undefined;
 }
 
 export interface ImportResult {
@@ -91,23 +93,29 @@ function overridden(card: CardFile, options: ImportOptions): CardFile {
     name: name ?? card.schedule?.name ?? 'linear',
     timesteps: timesteps ?? card.schedule?.timesteps ?? 1000,
   };
-  return { ...card, ...(prediction && { prediction }), schedule: { ...known, ...schedule } };
+  return overrideCard(
+    { ...card, ...(prediction && { prediction }), schedule: { ...known, ...schedule } },
+    options.card ?? {},
+  );
+}
+
+interface Network {
+  readonly imported: Imported;
+  readonly notes: readonly string[];
 }
 
 /** Recognises the family by the names of the weights. */
-async function network(
-  file: string,
-  options: ImportOptions,
-): Promise<{ imported: Imported; notes: string[] }> {
+async function network(file: string, options: ImportOptions): Promise<Network> {
   const { state, notes } = await readCheckpoint(file);
-  const withNotes = (imported: Imported): { imported: Imported; notes: string[] } => ({
+  const withNotes = (found: Found, imported: Imported): Network => ({
     imported,
-    notes: [...notes, ...imported.inferred],
+    notes: [...notes, ...found.notes, ...imported.inferred],
   });
   const adm = networkIn(state, admAnchors);
-  if (adm) return withNotes(importAdm(adm, options, file));
+  if (adm) return withNotes(adm, importAdm(adm.weights, options, file));
   const diffusers = networkIn(state, diffusersAnchors);
-  if (diffusers) return withNotes(await importDiffusers(diffusers, file, options));
+  if (diffusers)
+    return withNotes(diffusers, await importDiffusers(diffusers.weights, file, options));
   const names = [...state.keys()];
   throw new UserError(
     `${file}: of no family that is known: among its ${names.length} tensors are ${names.slice(0, 3).join(', ')}`,

@@ -1,4 +1,4 @@
-/** Finds the weights of a network within what a checkpoint holds. */
+/** Reads the weights that a checkpoint holds, whatever lies around them. */
 import { open } from 'node:fs/promises';
 import { UserError } from '../errors.ts';
 import { fileFailure } from '../files/failure.ts';
@@ -22,7 +22,7 @@ const deepest = 4;
 
 /**
  * Reads the weights of a checkpoint, whatever dictionaries lie around them.
- * @throws UserError for a file that is no checkpoint, or holds no tensors
+ * @throws UserError for a file that is no checkpoint, or holds no tensors with names
  */
 export async function readCheckpoint(file: string): Promise<Checkpoint> {
   const kind = await sniff(file);
@@ -30,7 +30,10 @@ export async function readCheckpoint(file: string): Promise<Checkpoint> {
   const found = stateDicts(await readTorch(file));
   found.sort((a, b) => rank(a.path) - rank(b.path) || b.state.size - a.state.size);
   const [chosen, ...others] = found;
-  if (!chosen) throw new UserError(`${file}: no tensors in this checkpoint`);
+  if (!chosen)
+    throw new UserError(`${file}: no tensors with names in this checkpoint`, {
+      hint: 'a state dict is wanted: torch.save(model.state_dict(), "weights.pt")',
+    });
   const notes =
     others.length > 0
       ? [
@@ -52,13 +55,18 @@ function rank(path: readonly string[]): number {
   return path.some((key) => preferred.includes(key)) ? 0 : 1;
 }
 
-/** Every dictionary that holds tensors itself, once however often it is referred to. */
+/** Every dictionary that holds tensors itself, also within lists, once however often it is referred to. */
 function stateDicts(
   value: unknown,
   path: readonly string[] = [],
   seen: Set<unknown> = new Set(),
 ): Found[] {
-  if (!(value instanceof Map) || path.length > deepest || seen.has(value)) return [];
+  if (path.length > deepest || seen.has(value)) return [];
+  if (Array.isArray(value)) {
+    seen.add(value);
+    return value.flatMap((item, i) => stateDicts(item, [...path, String(i)], seen));
+  }
+  if (!(value instanceof Map)) return [];
   seen.add(value);
   const state = new Map<string, Initializer>();
   const inner: Found[] = [];
@@ -110,24 +118,4 @@ async function firstBytes(file: string, count: number): Promise<Uint8Array> {
   } catch (error) {
     throw fileFailure('read', file, error);
   }
-}
-
-/**
- * The network among the weights whose names include `anchors`, without the prefix that wrappers
- * put before them (`module.`, `model.diffusion_model.`); undefined if there is none.
- */
-export function networkIn(state: StateDict, anchors: readonly string[]): StateDict | undefined {
-  const [first = '', ...rest] = anchors;
-  const prefixes = [...state.keys()]
-    .filter((name) => name.endsWith(first))
-    .map((name) => name.slice(0, name.length - first.length))
-    .filter((prefix) => prefix === '' || prefix.endsWith('.'))
-    .filter((prefix) => rest.every((name) => state.has(prefix + name)));
-  const prefix = prefixes.find((p) => p.includes('ema')) ?? prefixes[0];
-  if (prefix === undefined) return undefined;
-  return new Map(
-    [...state]
-      .filter(([name]) => name.startsWith(prefix))
-      .map(([name, t]) => [name.slice(prefix.length), t]),
-  );
 }

@@ -1,4 +1,5 @@
 /** Reads PyTorch checkpoints: a zip archive of a pickle and the bytes of its storages. */
+import { crc32 } from 'node:zlib';
 import * as yauzl from 'yauzl';
 import { UserError } from '../errors.ts';
 import { dtypes } from '../onnx/dtype.ts';
@@ -16,6 +17,8 @@ interface Span {
   readonly length: number;
   /** Compressed or encrypted: its bytes are not its content. */
   readonly coded: boolean;
+  /** CRC-32 of its content; 0 where the writer was told to leave it out. */
+  readonly crc: number;
 }
 
 /**
@@ -47,13 +50,15 @@ export async function readTorch(file: string): Promise<unknown> {
   const order = entries.get(`${root}byteorder`);
   if (order && new TextDecoder().decode(readRange(file, order.start, order.length)) !== 'little')
     throw new UserError(`${file}: written on a big-endian machine, which is not supported`);
+  const checked = new Set<string>();
+  checkSum(file, pickle as string, span);
   return unpickle(readRange(file, span.start, span.length), {
     where: file,
     find: torchGlobals(([storage, offset, size, stride]) => {
       if (!isStorage(storage)) throw new UserError(`${file}: a tensor without a storage`);
       return strided(storage, offset, size, stride);
     }),
-    persistent: (id) => storageOf(file, root, entries, id),
+    persistent: (id) => storageOf(id, { file, root, entries, checked }),
   });
 }
 
@@ -61,25 +66,47 @@ function isStorage(value: unknown): value is Storage {
   return typeof value === 'object' && value !== null && 'elements' in value;
 }
 
+interface Archive {
+  readonly file: string;
+  /** Folder of all entries, with its slash. */
+  readonly root: string;
+  readonly entries: ReadonlyMap<string, Span>;
+  /** Entries whose checksum was right. */
+  readonly checked: Set<string>;
+}
+
 /** The storage of an id `('storage', class, key, device, elements)`. */
-function storageOf(
-  file: string,
-  root: string,
-  entries: ReadonlyMap<string, Span>,
-  id: unknown,
-): Storage {
+function storageOf(id: unknown, { file, root, entries, checked }: Archive): Storage {
   const [tag, type, key, , elements] = Array.isArray(id) ? (id as unknown[]) : [];
   const dtype = storageType(type);
   if (tag !== 'storage' || !dtype)
     throw new UserError(`${file}: a storage of a kind that is not known`);
-  const span = entries.get(`${root}data/${String(key)}`);
+  const entry = `${root}data/${String(key)}`;
+  const span = entries.get(entry);
   const bytes = Number(elements) * dtypes[dtype].bytes;
   if (!span || span.length !== bytes)
     throw new UserError(
       `${file}: storage ${String(key)} is ${bytes} bytes of ${dtype}, the archive holds ${span?.length ?? 'none'}`,
       { hint: 'the checkpoint is damaged; download it again' },
     );
+  if (!checked.has(entry)) checkSum(file, entry, span);
+  checked.add(entry);
   return { file, dtype, start: span.start, elements: Number(elements) };
+}
+
+/** So much is read at once to be summed. */
+const chunk = 8 << 20;
+
+/** @throws UserError where an entry's bytes are not those that were written */
+function checkSum(file: string, entry: string, { start, length, crc }: Span): void {
+  if (crc === 0) return;
+  let sum = 0;
+  for (let at = 0; at < length; at += chunk)
+    sum = crc32(readRange(file, start + at, Math.min(chunk, length - at)), sum);
+  if (sum !== crc)
+    throw new UserError(`${file}: ${entry} is damaged: its checksum is not the archive's`, {
+      hint: 'download the checkpoint again',
+    });
 }
 
 /** Where the entries of an archive lie. */
@@ -95,7 +122,7 @@ async function entriesOf(file: string): Promise<Map<string, Span>> {
       if (span.start + span.length > size)
         throw new UserError(`${file}: truncated within ${entry.fileName}`);
       const coded = entry.compressionMethod !== 0 || entry.isEncrypted();
-      entries.set(entry.fileName, { ...span, coded });
+      entries.set(entry.fileName, { ...span, coded, crc: entry.crc32 });
     }
     return entries;
   } catch (cause) {

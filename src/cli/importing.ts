@@ -3,6 +3,7 @@ import { importCheckpoint } from '../checkpoint/import.ts';
 import { UserError } from '../errors.ts';
 import type { ImportValues } from './commands/import.ts';
 import type { Io } from './io.ts';
+import { cardOverrides } from './model-card.ts';
 import { openReport } from './report.ts';
 
 /** @returns the exit code */
@@ -13,13 +14,15 @@ export async function importOne(checkpoint: string, values: ImportValues, io: Io
       hint: 'leave one out',
     });
   const report = openReport(io, { ...values, inputs: 1 });
-  const { files, card, bytes, notes } = await importCheckpoint(checkpoint, output, values);
+  const { overrides, warnings } = await cardOverrides(values);
+  const options = { ...values, card: overrides };
+  const { files, card, bytes, notes } = await importCheckpoint(checkpoint, output, options);
   report.result(output, { checkpoint, files, card, bytes, notes });
   report.note(`${card.description ?? 'network'}: ${Math.ceil(bytes / 1e6)} MB of weights`);
   const { prediction, schedule } = card;
   if (prediction && schedule)
     report.note(`predicts ${prediction}; schedule ${schedule.name}, ${schedule.timesteps} steps`);
-  for (const note of notes) report.note(note);
+  for (const note of [...warnings, ...notes]) report.note(note);
   if (files.length > 1) report.note(`beside it: ${files.slice(1).join(', ')}; keep them together`);
   if (prediction) report.next(`dsg inspect ${output}`);
   report.end();

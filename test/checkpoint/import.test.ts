@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { cardFile } from '../../src/card/card.ts';
 import { importAdm } from '../../src/checkpoint/adm/import.ts';
 import { importCheckpoint } from '../../src/checkpoint/import.ts';
-import { networkIn, readCheckpoint, type StateDict } from '../../src/checkpoint/state.ts';
+import { readCheckpoint, type StateDict } from '../../src/checkpoint/state.ts';
 import { UserError } from '../../src/errors.ts';
 import type { Initializer } from '../../src/onnx/initializer.ts';
 import { modelInput } from '../../src/onnx/dims.ts';
@@ -86,6 +86,11 @@ describe('what is written', () => {
       { timesteps: 100 },
       { schedule: { name: 'linear', timesteps: 100, betaStart: 0.0001, betaEnd: 0.02 } },
     ],
+    [
+      'diffusers-ddpm',
+      { timesteps: 100, card: { rescaleTimesteps: true, 'schedule.betaEnd': 0.05 } },
+      { rescaleTimesteps: true, schedule: { timesteps: 100, betaEnd: 0.05 } },
+    ],
   ] as const)('the card of %s with %o', async (name, options, expected) => {
     const { card } = await importCheckpoint(fixture(name), output, options);
     expect(card).toMatchObject(expected);
@@ -147,16 +152,6 @@ describe('guided-diffusion weights that are wrong', () => {
   test('whole numbers are no weights', () => {
     const t: Initializer = { dtype: 'int64', shape: [6], bytes: () => new Uint8Array(48) };
     expect(importing(new Map(whole).set('out.2.bias', t))).toThrow('out.2.bias is int64 [6]');
-  });
-
-  test('prefixes of wrappers come off, and what lies beside the network stays out', () => {
-    const name = (n: string): string => `model.diffusion_model.${n}`;
-    const state = new Map([...whole].map(([n, t]) => [name(n), t]));
-    state.set('betas', whole.get('out.2.bias') as Initializer);
-    const anchors = ['input_blocks.0.0.weight', 'time_embed.0.weight'];
-    expect([...(networkIn(state, anchors)?.keys() ?? [])]).toEqual([...whole.keys()]);
-    expect(networkIn(whole, anchors)?.size).toBe(whole.size);
-    expect(networkIn(state, ['conv_in.weight'])).toBeUndefined();
   });
 });
 
@@ -232,6 +227,16 @@ describe('a diffusers folder that is wrong', () => {
     rmSync(path.join(source, 'diffusion_pytorch_model.safetensors'));
     await expect(importCheckpoint(source, output)).rejects.toThrow('no diffusion_pytorch_model');
     await expect(importCheckpoint(path.join(folder, 'absent'), output)).rejects.toThrow(UserError);
+  });
+
+  test('weights of the half-precision variant are found, after the full ones', async () => {
+    fresh({});
+    const full = path.join(source, 'diffusion_pytorch_model.safetensors');
+    const half = path.join(source, 'diffusion_pytorch_model.fp16.safetensors');
+    cpSync(full, half);
+    expect((await importCheckpoint(source, output)).card.source).not.toContain('fp16');
+    rmSync(full);
+    expect((await importCheckpoint(source, output)).card.source).toContain('fp16');
   });
 
   test('a scheduler that is not there is stood in for, and said so', async () => {

@@ -9,6 +9,7 @@ import { GraphBuilder } from '../../src/onnx/builder.ts';
 import type { Initializer } from '../../src/onnx/initializer.ts';
 
 const mults: Readonly<Record<number, readonly number[]>> = {
+  32: [1, 2, 2, 2],
   64: [1, 2, 3, 4],
   128: [1, 1, 2, 3, 4],
   256: [1, 1, 2, 2, 4, 4],
@@ -40,68 +41,107 @@ const encoder = (size: number): Partial<Structure> => ({
   poolSide: size / 2 ** ((mults[size]?.length ?? 1) - 1),
 });
 const wide = { headChannels: 64 };
+const linear: Settings['schedule'] = { name: 'linear', timesteps: 1000, rescaled: false };
+const cosine: Settings['schedule'] = { ...linear, name: 'cosine' };
+const cosine4000: Settings['schedule'] = { name: 'cosine', timesteps: 4000, rescaled: true };
+const convolution = { resampling: 'convolution' } as const;
 
 /** The published checkpoints, with what their names and shapes cannot say. */
 const published: readonly [string, Structure, Settings][] = [
   [
     'DPS FFHQ',
     configured(256, 128, 1, [16]),
-    { heads: wide, order: 'legacy', schedule: 'linear', size: 256 },
+    { heads: wide, order: 'legacy', schedule: linear, size: 256 },
   ],
   [
     'ImageNet 64',
     configured(64, 192, 3, low, { classes: 1000 }),
-    { heads: wide, order: 'new', schedule: 'cosine', size: 64 },
+    { heads: wide, order: 'new', schedule: cosine, size: 64 },
   ],
   [
     'ImageNet 128',
     configured(128, 256, 2, low, { classes: 1000 }),
-    { heads: { heads: 4 }, order: 'legacy', schedule: 'linear', size: 128 },
+    { heads: { heads: 4 }, order: 'legacy', schedule: linear, size: 128 },
   ],
   [
     'ImageNet 256',
     configured(256, 256, 2, low, { classes: 1000 }),
-    { heads: wide, order: 'legacy', schedule: 'linear', size: 256 },
+    { heads: wide, order: 'legacy', schedule: linear, size: 256 },
   ],
   [
     'ImageNet 256 unconditional, LSUN',
     configured(256, 256, 2, low),
-    { heads: wide, order: 'legacy', schedule: 'linear', size: 256 },
+    { heads: wide, order: 'legacy', schedule: linear, size: 256 },
   ],
   [
     'ImageNet 512',
     configured(512, 256, 2, low, { classes: 1000 }),
-    { heads: wide, order: 'legacy', schedule: 'linear', size: 512 },
+    { heads: wide, order: 'legacy', schedule: linear, size: 512 },
   ],
   [
     'upsampler 64 to 256',
     configured(256, 192, 2, low, { inputs: 6, classes: 1000 }),
-    { heads: { heads: 4 }, order: 'legacy', schedule: 'linear', size: 256 },
+    { heads: { heads: 4 }, order: 'legacy', schedule: linear, size: 256 },
   ],
   [
     'upsampler 128 to 512',
     configured(512, 192, 2, [32, 16], { inputs: 6, classes: 1000 }),
-    { heads: wide, order: 'legacy', schedule: 'linear', size: 512 },
+    { heads: wide, order: 'legacy', schedule: linear, size: 512 },
   ],
   [
     'classifier 64',
     configured(64, 128, 4, low, encoder(64)),
-    { heads: wide, order: 'legacy', schedule: 'linear', size: 64 },
+    { heads: wide, order: 'legacy', schedule: linear, size: 64 },
   ],
   [
     'classifier 128',
     configured(128, 128, 2, low, encoder(128)),
-    { heads: wide, order: 'legacy', schedule: 'linear', size: 128 },
+    { heads: wide, order: 'legacy', schedule: linear, size: 128 },
   ],
   [
     'classifier 256',
     configured(256, 128, 2, low, encoder(256)),
-    { heads: wide, order: 'legacy', schedule: 'linear', size: 256 },
+    { heads: wide, order: 'legacy', schedule: linear, size: 256 },
   ],
   [
     'classifier 512',
     configured(512, 128, 2, low, encoder(512)),
-    { heads: wide, order: 'legacy', schedule: 'linear', size: 512 },
+    { heads: wide, order: 'legacy', schedule: linear, size: 512 },
+  ],
+  [
+    'improved-diffusion CIFAR-10',
+    configured(32, 128, 3, [16, 8], convolution),
+    { heads: { heads: 4 }, order: 'legacy', schedule: cosine4000, size: 32 },
+  ],
+  [
+    'improved-diffusion ImageNet 64',
+    configured(64, 128, 3, [16, 8], convolution),
+    { heads: { heads: 4 }, order: 'legacy', schedule: cosine4000, size: 64 },
+  ],
+  [
+    'improved-diffusion ImageNet 64, class-conditional',
+    configured(64, 192, 3, [16, 8], { ...convolution, classes: 1000 }),
+    {
+      heads: { heads: 4 },
+      order: 'legacy',
+      schedule: { ...cosine4000, rescaled: false },
+      size: 64,
+    },
+  ],
+  [
+    'improved-diffusion 64 to 256',
+    configured(256, 192, 2, [16, 8], { ...convolution, inputs: 6, classes: 1000 }),
+    {
+      heads: { heads: 4 },
+      order: 'legacy',
+      schedule: { ...linear, timesteps: 4000 },
+      size: 256,
+    },
+  ],
+  [
+    'improved-diffusion LSUN bedroom',
+    configured(256, 128, 2, [16], { ...convolution, scaleShift: false }),
+    { heads: { heads: 1 }, order: 'legacy', schedule: linear, size: 256 },
   ],
 ];
 
@@ -137,7 +177,7 @@ function stateOf(structure: Structure, settings: Settings): Map<string, Initiali
   return state;
 }
 
-const plain: Settings = { heads: { heads: 4 }, order: 'legacy', schedule: 'linear', size: 64 };
+const plain: Settings = { heads: { heads: 4 }, order: 'legacy', schedule: linear, size: 64 };
 
 describe('the architecture is read from names and shapes', () => {
   test.each(published)('%s', (_, structure, settings) => {
@@ -156,8 +196,14 @@ describe('choices', () => {
   const [, structure] = published[0] as (typeof published)[number];
 
   test('count more than what is published', () => {
-    const chosen = settle(structure, { heads: 2, order: 'new', size: 128 }, 'model.pt');
-    expect(chosen.settings).toMatchObject({ heads: { heads: 2 }, order: 'new', size: 128 });
+    const choices = { heads: 2, order: 'new', size: 128, schedule: 'cosine' } as const;
+    const chosen = settle(structure, choices, 'model.pt');
+    expect(chosen.settings).toEqual({
+      heads: { heads: 2 },
+      order: 'new',
+      size: 128,
+      schedule: cosine,
+    });
     expect(chosen.inferred).toEqual([]);
   });
 
@@ -166,7 +212,13 @@ describe('choices', () => {
       'image size: 256 (by its levels)',
       'channels a head: 64 (as published for DPS FFHQ)',
       'attention order: legacy (as published for DPS FFHQ)',
+      'schedule: linear, 1000 steps (as published for DPS FFHQ)',
     ]);
+    const cifar = configured(32, 128, 3, [16, 8], convolution);
+    expect(settle(cifar, {}, 'model.pt').inferred).toContain(
+      'schedule: cosine, 4000 steps, timesteps counted to 1000 (as published for improved-diffusion CIFAR-10)',
+    );
+    expect(settle(cifar, { timesteps: 1000 }, 'model.pt').settings.schedule).toEqual(cosine);
   });
 
   test.each([

@@ -86,7 +86,7 @@ describe('the archive', () => {
       make.zip({ 'a/data.pkl': six, 'a/byteorder': Buffer.from('big') }),
       'big-endian',
     ],
-    ['no tensors', make.torchArchive(make.pickle(make.op.emptyDict), {}), 'no tensors'],
+    ['no tensors', make.torchArchive(make.pickle(make.op.emptyDict), {}), 'no tensors with names'],
     ['code', make.torchArchive(make.pickle(make.op.global('os', 'system')), {}), 'os.system'],
     ['the form before 1.6', Buffer.from('80028a0a6cfc9c46f9206aa850192e80', 'hex'), 'before 1.6'],
     ['a pointer', Buffer.from('version https://git-lfs.github.com/spec/v1'), 'Git LFS'],
@@ -114,6 +114,33 @@ describe('the archive', () => {
   });
 });
 
+test('a byte that changed is found by the checksum of PyTorch', async () => {
+  const fixture = new URL('../fixtures/checkpoint/adm-pooling/model.pt', import.meta.url);
+  const content = readFileSync(fixture);
+  for (const entry of ['data/0', 'data.pkl']) {
+    const damaged = Buffer.from(content);
+    // Past the entry's name and the padding before its content.
+    const at = damaged.indexOf(entry) + 200;
+    damaged.writeUInt8(damaged.readUInt8(at) ^ 1, at);
+    make.written(file, damaged);
+    await expect(readCheckpoint(file)).rejects.toThrow(`${entry} is damaged: its checksum`);
+  }
+});
+
+test('what Lightning and OmegaConf left beside the weights is read over', async () => {
+  const settings = Buffer.concat([
+    make.op.global('omegaconf.dictconfig', 'DictConfig'),
+    make.op.emptyTuple,
+    make.op.reduce,
+    make.dictionary({ lr: make.op.int(1) }),
+    make.op.build,
+  ]);
+  const w = make.rebuilt({ key: '0', elements: 6, size: [1], stride: [1] });
+  const saved = make.dictionary({ state_dict: make.dictionary({ w }), hyper_parameters: settings });
+  make.written(file, make.torchArchive(make.pickle(saved), { 0: six }));
+  expect([...(await readCheckpoint(file)).state.keys()]).toEqual(['w']);
+});
+
 test('weights are found within what training saved, averaged ones first', async () => {
   const from = (value: number): Buffer =>
     make.dictionary({
@@ -124,6 +151,13 @@ test('weights are found within what training saved, averaged ones first', async 
   const { state, notes } = await readCheckpoint(file);
   expect([...state.values()].map((t) => float32Values(t)[0])).toEqual([2]);
   expect(notes).toEqual(['weights: ema (there are also model)']);
+});
+
+test('weights are found within a list', async () => {
+  const w = make.rebuilt({ key: '0', elements: 6, size: [1], stride: [1] });
+  const list = Buffer.concat([make.op.emptyList, make.dictionary({ w }), make.op.append]);
+  make.written(file, make.torchArchive(make.pickle(list), { 0: six }));
+  expect([...(await readCheckpoint(file)).state.keys()]).toEqual(['w']);
 });
 
 test('what PyTorch itself wrote', async () => {

@@ -21,6 +21,7 @@ describe('dsg import', () => {
       'guided-diffusion ε-model, 8×8: 4 MB of weights',
       'predicts epsilon; schedule linear, 1000 steps',
       'attention order: legacy (usual for such networks)',
+      'schedule: linear, 1000 steps (usual for such networks)',
       `beside it: ${path.join(folder, 'model.card.json')}; keep them together`,
       `next: dsg inspect ${model}`,
       '',
@@ -45,6 +46,7 @@ describe('dsg import', () => {
 
   test.each([
     ['an image size that nothing tells', [source], '--image-size 256'],
+    ['a field that cards do not have', [source, ...shape, '--card', 'a=1'], "no field 'a'"],
     ['heads said twice', [source, ...shape, '--heads', '2'], 'leave one out'],
     ['a checkpoint that is not there', ['absent.pt'], 'cannot read absent.pt'],
     ['an image size that is none', [source, '--image-size', '0'], 'an integer, 1 or more'],

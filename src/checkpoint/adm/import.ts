@@ -29,7 +29,7 @@ export function importAdm(state: StateDict, options: AdmOptions, where: string):
   const { settings, inferred } = settle(structure, options, where);
   const b = new GraphBuilder();
   const net: Adm = { b, weights: weightsOf(b, state, where), structure, settings };
-  const { size } = settings;
+  const { size, schedule } = settings;
   const x = b.input('x', 'float32', [1, colours, size, size]);
   const t = b.input('t', 'float32', [1]);
   const y = classInput(b, structure, options.class, where);
@@ -40,8 +40,8 @@ export function importAdm(state: StateDict, options: AdmOptions, where: string):
   b.output(out, isUnet ? 'output' : 'logits');
   net.weights.finish();
   const noises = {
-    schedule: { name: settings.schedule, timesteps: 1000 },
-    rescaleTimesteps: false,
+    schedule: { name: schedule.name, timesteps: schedule.timesteps },
+    rescaleTimesteps: schedule.rescaled,
     inputs: { x: 'x', timestep: 't' },
     multiple: 2 ** (structure.levels.length - 1),
   };

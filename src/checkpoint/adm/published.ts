@@ -1,6 +1,7 @@
 /**
  * What weights do not show of guided-diffusion networks: heads, order of attention, image size,
- * schedule. From the published configurations (openai/guided-diffusion README, DPS configs).
+ * schedule. From the published configurations (the READMEs of openai/guided-diffusion and
+ * openai/improved-diffusion, DPS configs).
  */
 import { UserError } from '../../errors.ts';
 import type { Structure } from './structure.ts';
@@ -15,13 +16,21 @@ export type AttentionOrder = (typeof attentionOrders)[number];
 export interface Settings {
   readonly heads: HeadRule;
   readonly order: AttentionOrder;
-  readonly schedule: 'linear' | 'cosine';
+  readonly schedule: Schedule;
   /** Side of the image. */
   readonly size: number;
 }
 
+interface Schedule {
+  readonly name: 'linear' | 'scaled_linear' | 'cosine';
+  readonly timesteps: number;
+  /** The network counts its timesteps to 1000. */
+  readonly rescaled: boolean;
+}
+
 /** Image size by the channels of each level, in multiples of the first width. */
 const sizes: Readonly<Record<string, number>> = {
+  '1,2,2,2': 32,
   '1,2,3,4': 64,
   '1,1,2,3,4': 128,
   '1,1,2,2,4,4': 256,
@@ -35,13 +44,20 @@ interface Published {
   readonly blocks: number;
   /** Takes a low-resolution image beside the noisy one. */
   readonly upsampler?: boolean;
+  /** `residual` if left out, as throughout guided-diffusion. */
+  readonly resampling?: Structure['resampling'];
+  readonly scaleShift?: boolean;
   readonly heads: HeadRule;
   readonly order?: AttentionOrder;
-  readonly schedule?: Settings['schedule'];
+  readonly schedule?: Schedule;
 }
 
 const wide = { headChannels: 64 };
 const four = { heads: 4 };
+const usualSchedule: Schedule = { name: 'linear', timesteps: 1000, rescaled: false };
+const cosine1000: Schedule = { ...usualSchedule, name: 'cosine' };
+const cosine4000: Schedule = { name: 'cosine', timesteps: 4000, rescaled: true };
+const convolution = { resampling: 'convolution' } as const;
 const published: readonly Published[] = [
   { name: 'DPS FFHQ', size: 256, width: 128, blocks: 1, heads: wide },
   {
@@ -51,13 +67,59 @@ const published: readonly Published[] = [
     blocks: 3,
     heads: wide,
     order: 'new',
-    schedule: 'cosine',
+    schedule: cosine1000,
   },
   { name: 'OpenAI ImageNet 128', size: 128, width: 256, blocks: 2, heads: four },
   { name: 'OpenAI ImageNet and LSUN 256', size: 256, width: 256, blocks: 2, heads: wide },
   { name: 'OpenAI ImageNet 512', size: 512, width: 256, blocks: 2, heads: wide },
   { name: 'OpenAI 64 to 256', size: 256, width: 192, blocks: 2, heads: four, upsampler: true },
   { name: 'OpenAI 128 to 512', size: 512, width: 192, blocks: 2, heads: wide, upsampler: true },
+  {
+    name: 'improved-diffusion CIFAR-10',
+    size: 32,
+    width: 128,
+    blocks: 3,
+    heads: four,
+    schedule: cosine4000,
+    ...convolution,
+  },
+  {
+    name: 'improved-diffusion ImageNet 64',
+    size: 64,
+    width: 128,
+    blocks: 3,
+    heads: four,
+    schedule: cosine4000,
+    ...convolution,
+  },
+  {
+    name: 'improved-diffusion ImageNet 64, class-conditional',
+    size: 64,
+    width: 192,
+    blocks: 3,
+    heads: four,
+    schedule: { ...cosine4000, rescaled: false },
+    ...convolution,
+  },
+  {
+    name: 'improved-diffusion 64 to 256',
+    size: 256,
+    width: 192,
+    blocks: 2,
+    upsampler: true,
+    heads: four,
+    schedule: { ...usualSchedule, timesteps: 4000 },
+    ...convolution,
+  },
+  {
+    name: 'improved-diffusion LSUN bedroom',
+    size: 256,
+    width: 128,
+    blocks: 2,
+    scaleShift: false,
+    heads: { heads: 1 },
+    ...convolution,
+  },
 ];
 
 export interface Choices {
@@ -65,6 +127,9 @@ export interface Choices {
   readonly headChannels?: number | undefined;
   readonly order?: AttentionOrder | undefined;
   readonly size?: number | undefined;
+  /** Name of the noise schedule, and its T. */
+  readonly schedule?: Schedule['name'] | undefined;
+  readonly timesteps?: number | undefined;
 }
 
 /**
@@ -82,7 +147,8 @@ export function settle(
   const known = published.find(
     (p) =>
       s.kind === 'unet' &&
-      s.resampling === 'residual' &&
+      s.resampling === (p.resampling ?? 'residual') &&
+      s.scaleShift === (p.scaleShift ?? true) &&
       p.size === sizes[multiples(s)] &&
       p.width === s.width &&
       p.blocks === s.blocks &&
@@ -94,9 +160,19 @@ export function settle(
   if (!chosenHeads(choices)) inferred.push(`${showHeads(heads)} (${why})`);
   const order = choices.order ?? known?.order ?? 'legacy';
   if (!choices.order) inferred.push(`attention order: ${order} (${why})`);
+  const schedule = chosenSchedule(choices, known?.schedule ?? usualSchedule);
+  if (!choices.schedule)
+    inferred.push(
+      `schedule: ${schedule.name}, ${schedule.timesteps} steps${schedule.rescaled ? ', timesteps counted to 1000' : ''} (${why})`,
+    );
   checkHeads(s, heads, where);
   checkSize(s, size, where);
-  return { settings: { heads, order, size, schedule: known?.schedule ?? 'linear' }, inferred };
+  return { settings: { heads, order, size, schedule }, inferred };
+}
+
+function chosenSchedule({ schedule: name, timesteps }: Choices, known: Schedule): Schedule {
+  const chosen = { ...known, ...(name && { name }), ...(timesteps && { timesteps }) };
+  return { ...chosen, rescaled: known.rescaled && chosen.timesteps !== 1000 };
 }
 
 function chosenHeads({ heads, headChannels }: Choices): HeadRule | undefined {

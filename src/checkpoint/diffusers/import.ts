@@ -16,7 +16,10 @@ import { cardOfScheduler } from './scheduler.ts';
 /** Names that every UNet2DModel has. */
 export const anchors = ['conv_in.weight', 'time_embedding.linear_1.weight'] as const;
 
-const weightFiles = ['diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.bin'];
+/** The full weights first, then those of the variant that is stored in half precision. */
+const weightFiles = ['', '.fp16'].flatMap((variant) =>
+  ['safetensors', 'bin'].map((ext) => `diffusion_pytorch_model${variant}.${ext}`),
+);
 const schedulerFile = 'scheduler_config.json';
 
 /**
@@ -29,7 +32,7 @@ export function weightsIn(folder: string): string {
     .flatMap((place) => weightFiles.map((name) => path.join(place, name)))
     .find(existsSync);
   if (!found)
-    throw new UserError(`${folder}: no ${weightFiles.join(' or ')} in it or in its unet folder`, {
+    throw new UserError(`${folder}: no ${weightFiles.join(', ')} in it or in its unet folder`, {
       hint: 'download the whole repository of the model, weights included',
     });
   return found;

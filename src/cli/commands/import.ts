@@ -1,5 +1,6 @@
 /** `dsg import` */
 import { attentionOrders } from '../../checkpoint/adm/published.ts';
+import { cardOptions } from '../model-card.ts';
 import { choice, flag, integer, option, requiredOption, text, type Values } from '../options.ts';
 import { defineCommand } from './command.ts';
 
@@ -61,6 +62,7 @@ const options = {
     "the scheduler config's, or as published",
   ),
   timesteps: option('--timesteps <n>', 'Advanced', 'T of the schedule', integer(1), '1000'),
+  ...cardOptions,
   json: flag('--json', 'Output', 'print one JSON document'),
   quiet: flag('-q, --quiet', 'Output', 'print no notes or hints'),
 } as const;
