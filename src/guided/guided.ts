@@ -3,9 +3,10 @@ import { copyOf } from '../autodiff/differentiate.ts';
 import { gradients, type GradientOptions } from '../autodiff/gradients.ts';
 import type { Card } from '../card/card.ts';
 import { UserError } from '../errors.ts';
-import type { Loss } from '../losses/loss.ts';
-import { GraphBuilder } from '../onnx/builder.ts';
-import { valueOf, type Graph, type Value } from '../onnx/graph.ts';
+import { opsetFor, type Loss } from '../losses/loss.ts';
+import { defaultOpset, GraphBuilder } from '../onnx/builder.ts';
+import { emptyGraph, valueOf, type Graph, type Value } from '../onnx/graph.ts';
+import { raiseOpset } from '../onnx/upgrade.ts';
 import type { ImageShape, Operator } from '../operators/operator.ts';
 import { simplify } from '../simplify/simplify.ts';
 import { onUnitRange, prediction, type NoiseLevel } from './prediction.ts';
@@ -18,6 +19,8 @@ export const ports = {
   parameter: (name: string) => `dsg.operator.${name}`,
   /** A parameter of the loss at a position in the list of losses. */
   lossParameter: (loss: number, name: string) => `dsg.loss.${loss}.${name}`,
+  /** What losses alone are given. */
+  image: 'dsg.image',
   eps: 'dsg.eps',
   x0: 'dsg.x0',
   variance: 'dsg.variance',
@@ -42,7 +45,7 @@ export function stepGraph(model: Graph, card: Card): Graph {
   return simplify(b.graph);
 }
 
-/** What bends the samples: losses, and the part of the canvas that they see. */
+/** What bends the samples: losses that are prepared for their images, and the part of the canvas that they see. */
 export interface Aim {
   /** Added up; at least one. */
   readonly losses: readonly Loss[];
@@ -54,12 +57,31 @@ export interface Aim {
  * Losses are per image and images do not mix, so the gradient of their sum is each image's own.
  */
 export function guidedGraph(model: Graph, card: Card, aim: Aim, options?: GradientOptions): Graph {
-  const b = new GraphBuilder(copyOf(model));
+  const opset = opsetFor(aim.losses, model.opset);
+  const b = new GraphBuilder(copyOf(raiseOpset(model, opset)));
   const { x, x0 } = appendPrediction(b, card);
   const { loss, ones } = appendLosses(b, x0, aim);
   const found = gradients(b, new Map([[loss.name, ones]]), [x.name], options);
   b.output(loss, ports.loss);
   b.output(found.get(x.name) as Value, ports.gradient);
+  return simplify(b.graph);
+}
+
+/**
+ * Losses alone, of an image that is given: inputs `image` `[N,C,H,W]` and the losses' parameters;
+ * outputs loss and gradient.
+ * @param name what messages call the graph
+ * @throws UserError if no gradient reaches the image, or an operator has no rule
+ */
+export function lossGraph(losses: readonly Loss[], shape: readonly number[], name = 'loss'): Graph {
+  const b = new GraphBuilder(emptyGraph(name, opsetFor(losses, defaultOpset)));
+  const image = b.input(ports.image, 'float32', shape);
+  const [, c = 0, h = 0, w = 0] = shape;
+  const placement = { image: [c, h, w], top: 0, left: 0 } as const;
+  const { loss, ones } = appendLosses(b, image, { losses, placement });
+  const found = gradients(b, new Map([[loss.name, ones]]), [image.name]);
+  b.output(loss, ports.loss);
+  b.output(found.get(image.name) as Value, ports.gradient);
   return simplify(b.graph);
 }
 

@@ -8,8 +8,9 @@
 import { copyOf } from '../autodiff/differentiate.ts';
 import { gradients, type GradientOptions } from '../autodiff/gradients.ts';
 import type { Card } from '../card/card.ts';
-import { GraphBuilder } from '../onnx/builder.ts';
-import type { Graph, Value } from '../onnx/graph.ts';
+import { opsetFor } from '../losses/loss.ts';
+import { defaultOpset, GraphBuilder } from '../onnx/builder.ts';
+import { emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
 import { simplify } from '../simplify/simplify.ts';
 import { appendLosses, appendPrediction, ports, type Aim } from './guided.ts';
 import { prediction } from './prediction.ts';
@@ -51,7 +52,8 @@ export function blendedGraph(
   aim?: Aim,
   options?: GradientOptions,
 ): Graph {
-  const b = new GraphBuilder();
+  const opset = opsetFor(aim?.losses ?? [], defaultOpset);
+  const b = new GraphBuilder(emptyGraph('blended', opset));
   const x = b.input(windowPorts.x, 'float32', shape);
   const eps = b.input(ports.eps, 'float32', shape);
   const level = {

@@ -8,6 +8,14 @@ export interface Loss {
   readonly signature: string;
   /** What differs from image to image, without the batch axis: fed to the graph, not part of it. */
   readonly parameters: Readonly<Record<string, Tensor>>;
+  /** The operator set that `value` needs at the least; any will do if left out. */
+  readonly opset?: number;
+  /**
+   * The loss with all that `value` needs for images of a shape, `[N,C,H,W]`: a network is resolved
+   * for it. A loss without this function needs nothing.
+   * @throws UserError for a network that does not take such images
+   */
+  readonly at?: (image: readonly number[]) => Promise<Loss>;
   /**
    * Appends the loss of each image.
    * @param image `[N,C,H,W]` in [-1,1]
@@ -15,4 +23,25 @@ export interface Loss {
    * @returns `[N]`; images must not mix, so that the gradient of the sum is each image's own
    */
   value(b: GraphBuilder, image: Value, parameters: Readonly<Record<string, Value>>): Value;
+}
+
+/** Losses with what they need for images of a shape, `[N,C,H,W]`. */
+export function lossesAt(losses: readonly Loss[], image: readonly number[]): Promise<Loss[]> {
+  return Promise.all(losses.map((loss) => loss.at?.(image) ?? loss));
+}
+
+/** The operator set for a graph in which all of the losses are, or `otherwise` if that is newer. */
+export function opsetFor(losses: readonly Loss[], otherwise: number): number {
+  return Math.max(otherwise, ...losses.map((l) => l.opset ?? 0));
+}
+
+/** The loss times a number. */
+export function weighted(loss: Loss, weight: number): Loss {
+  const { at } = loss;
+  return {
+    ...loss,
+    signature: `${weight}*${loss.signature}`,
+    ...(at && { at: async (image) => weighted(await at(image), weight) }),
+    value: (b, image, parameters) => b.scale(loss.value(b, image, parameters), weight),
+  };
 }

@@ -1,9 +1,10 @@
 /** Blurring: a Gaussian, or any kernel from a file. */
 import { createHash } from 'node:crypto';
 import { UserError } from '../errors.ts';
+import { separable } from '../onnx/separable.ts';
+import { filterMatrix, reflect } from '../tensor/filter.ts';
 import { showShape, type Tensor } from '../tensor/tensor.ts';
 import type { ImageShape, Operator } from './operator.ts';
-import { filterMatrix, reflect, separable } from './separable.ts';
 
 /** Beyond this many standard deviations the published code's Gaussian is zero. */
 const truncation = 4;

@@ -1,15 +1,8 @@
 /** Super-resolution: bicubic reduction by an integer factor. */
 import { UserError } from '../errors.ts';
+import { separable } from '../onnx/separable.ts';
+import { cubic, filterMatrix, mirror, type Matrix } from '../tensor/filter.ts';
 import type { Operator } from './operator.ts';
-import { filterMatrix, mirror, separable, type Matrix } from './separable.ts';
-
-/** Keys' cubic convolution kernel with a = −0.5 (Keys 1981, eq. 15). */
-export function cubic(x: number): number {
-  const d = Math.abs(x);
-  if (d < 1) return 1.5 * d ** 3 - 2.5 * d ** 2 + 1;
-  if (d < 2) return -0.5 * d ** 3 + 2.5 * d ** 2 - 4 * d + 2;
-  return 0;
-}
 
 /**
  * The `[size/factor, size]` matrix of an antialiased bicubic reduction: the kernel is stretched by

@@ -1,6 +1,7 @@
 /** How much memory a batch takes, and how large a batch the machine has memory for. */
 import { guidedGraph, stepGraph } from '../guided/guided.ts';
 import { blendedGraph, windowGradientGraph, windowGraph } from '../guided/windowed.ts';
+import { lossesAt } from '../losses/loss.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { byteLength } from '../onnx/initializer.ts';
 import {
@@ -39,7 +40,8 @@ export async function footprint(
   }: Pick<RestoreOptions, 'model' | 'classifierFree' | 'margin' | 'tiling'>,
 ): Promise<{ fixed: number; perImage: number }> {
   const { canvas, placed } = placementOf(model, shapeOf(job, model), fitting);
-  const { losses, condition } = subjectOf(job, model);
+  const { losses: unprepared, condition } = subjectOf(job, model);
+  const losses = await lossesAt(unprepared, [1, ...placed.image]);
   const { tiling } = fitting;
   const windows = tiling && exceeds(canvas, tiling);
   const aim = losses.length > 0 ? { losses, placement: placed } : undefined;

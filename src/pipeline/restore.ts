@@ -2,6 +2,7 @@
 import { UserError } from '../errors.ts';
 import type { ClassifierFree } from '../guidance/classifier-free.ts';
 import type { Placement } from '../guided/guided.ts';
+import { lossesAt } from '../losses/loss.ts';
 import type { ImageShape } from '../operators/operator.ts';
 import type { SamplerState } from '../samplers/sampler.ts';
 import { respace, steps as stepsOf, type Step } from '../schedules/respace.ts';
@@ -73,14 +74,16 @@ export function openRestorer(options: RestoreOptions): Restorer {
     canvas: Size,
     placement: Placement,
   ): Promise<Denoiser> {
-    const like = subjects[0] as Subject;
-    const signatures = like.losses.map((l) => l.signature);
+    const first = subjects[0] as Subject;
+    const signatures = first.losses.map((l) => l.signature);
     const key = [subjects.length, canvas.height, canvas.width, placement.image, signatures].join();
     if (current?.key === key) return current.denoiser;
     await current?.denoiser.release();
     const session = options.session ?? {};
     const { classifierFree, tiling } = options;
     const batch = subjects.length;
+    const losses = await lossesAt(first.losses, [batch, ...placement.image]);
+    const like = { ...first, losses };
     const input = { model, like, batch, canvas, placement, session, classifierFree };
     const denoiser =
       tiling && exceeds(canvas, tiling)

@@ -119,6 +119,9 @@ export const elementwise: RuleTable = {
   Sin: rule(({ b, g, x }) => b.mul(g, b.op('Cos', [x]))),
   Cos: rule(({ b, g, x }) => b.neg(b.mul(g, b.op('Sin', [x])))),
   Tanh: rule((c) => c.b.mul(c.g, c.b.sub(num(c, 1), c.b.mul(c.y, c.y)))),
+  Asin: rule((c) => c.b.div(c.g, c.b.op('Sqrt', [c.b.sub(num(c, 1), c.b.mul(c.x, c.x))]))),
+  Acos: rule((c) => c.b.neg(c.b.div(c.g, c.b.op('Sqrt', [c.b.sub(num(c, 1), c.b.mul(c.x, c.x))])))),
+  Atan: rule((c) => c.b.div(c.g, c.b.add(num(c, 1), c.b.mul(c.x, c.x)))),
   Erf: rule(({ b, g, x }) => {
     const bell = b.op('Exp', [b.neg(b.mul(x, x))]);
     return b.mul(g, b.scale(bell, 2 / Math.sqrt(Math.PI)));

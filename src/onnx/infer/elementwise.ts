@@ -24,7 +24,22 @@ const test: Infer = (c) => [{ dtype: 'bool', shape: need(c, 0).shape }];
 export const elementwise: Record<string, Infer> = {
   ...Object.fromEntries(
     [
-      ['Abs', 'Ceil', 'Clip', 'Cos', 'CumSum', 'Elu', 'Erf', 'Exp', 'Floor', 'Gelu', 'HardSigmoid'],
+      [
+        'Abs',
+        'Acos',
+        'Asin',
+        'Atan',
+        'Ceil',
+        'Clip',
+        'Cos',
+        'CumSum',
+        'Elu',
+        'Erf',
+        'Exp',
+        'Floor',
+        'Gelu',
+        'HardSigmoid',
+      ],
       ['HardSwish', 'Hardmax', 'Identity', 'LeakyRelu', 'Log', 'LogSoftmax', 'Neg', 'Reciprocal'],
       ['Relu', 'Round', 'Sigmoid', 'Sign', 'Sin', 'Softmax', 'Softplus', 'Sqrt', 'Swish', 'Tanh'],
       ['Trilu'],

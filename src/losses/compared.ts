@@ -1,0 +1,88 @@
+/** Losses that compare what is seen of an image with what should be seen. */
+import { GraphBuilder } from '../onnx/builder.ts';
+import { emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { Loss } from './loss.ts';
+import { observe, type LossNetwork } from './network.ts';
+import { preprocess, preprocessedShape, type Preprocessing } from './preprocessing.ts';
+
+/** What a kind of loss does with the values that it looks at. */
+export interface Comparison {
+  /** With what sets it apart from others of its kind. */
+  readonly name: string;
+  /** From a network's layers, `[N,...]` each, or from the image, to what is compared. */
+  describe(b: GraphBuilder, seen: readonly Value[]): Value[];
+  /** `[N]`; `wanted` are the targets, which for most kinds `describe` made of another image. */
+  distance(b: GraphBuilder, found: readonly Value[], wanted: readonly Value[]): Value;
+}
+
+/** Where the values come from. */
+export interface View {
+  readonly preprocessing: Preprocessing;
+  /** What sees the image; it is looked at as it is if left out. */
+  readonly network?: LossNetwork;
+  /** Names of values of the network's graph; its first output if left out. */
+  readonly layers?: readonly string[];
+  readonly comparison: Comparison;
+}
+
+/**
+ * The loss of images whose targets are known.
+ * @param targets what is wanted, without the batch axis
+ * @param feedsTargets the network itself takes them, after the image, and nothing is compared here
+ */
+export function comparedLoss(view: View, targets: readonly Tensor[], feedsTargets = false): Loss {
+  const { network, preprocessing, layers, comparison } = view;
+  const shapes = targets.map((t) => t.shape);
+  const rest = [network?.digest, preprocessing, layers, shapes];
+  const base = {
+    signature: `${comparison.name}${JSON.stringify(rest)}`,
+    parameters: Object.fromEntries(targets.map((t, i) => [`target.${i}`, t])),
+  };
+  const prepared = (graph: Graph | undefined): Loss => ({
+    ...base,
+    ...(graph && { opset: graph.opset }),
+    value(b, image, parameters) {
+      const wanted = Object.values(parameters);
+      const seen = see(b, view, graph, image, feedsTargets ? wanted : []);
+      return comparison.distance(b, comparison.describe(b, seen), wanted);
+    },
+  });
+  if (!network) return prepared(undefined);
+  return {
+    ...base,
+    at: async ([n = 1, ...image]) => {
+      const fed = feedsTargets ? shapes.map((shape) => [n, ...shape]) : [];
+      return prepared(await network.at([[n, ...preprocessedShape(image, preprocessing)], ...fed]));
+    },
+    value: () => {
+      throw new Error(`${network.name}: the loss was not prepared for the images' size`);
+    },
+  };
+}
+
+/**
+ * The graph that makes targets of an image: its input `image` `[1,C,H,W]` in [-1,1], its outputs
+ * `target.0` and so on, with a batch axis of one.
+ * @param image `[C,H,W]`, as large as the images that the loss will see
+ */
+export async function targetGraph(view: View, image: readonly number[]): Promise<Graph> {
+  const { network, preprocessing, comparison } = view;
+  const graph = await network?.at([[1, ...preprocessedShape(image, preprocessing)]]);
+  const b = new GraphBuilder(emptyGraph(network?.name ?? comparison.name, graph?.opset ?? 17));
+  const seen = see(b, view, graph, b.input('image', 'float32', [1, ...image]));
+  comparison.describe(b, seen).forEach((value, i) => b.output(value, `target.${i}`));
+  return b.graph;
+}
+
+function see(
+  b: GraphBuilder,
+  { network, preprocessing, layers }: View,
+  graph: Graph | undefined,
+  image: Value,
+  fed: readonly Value[] = [],
+): Value[] {
+  const input = preprocess(b, image, preprocessing);
+  if (!network || !graph) return [input];
+  return observe(b, { name: network.name, graph, layers }, [input, ...fed]);
+}
