@@ -1,9 +1,11 @@
 /** What a network is told of the images, and how far to go beyond it: options, settings, records. */
+import path from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { UserError } from '../errors.ts';
 import type { ClassifierFree } from '../guidance/classifier-free.ts';
 import { classCondition, classNumber, type Condition } from '../pipeline/condition.ts';
 import type { Model } from '../pipeline/model.ts';
+import { classifierOf, classifierOptions, type Guide } from './classifier.ts';
 import { choice, option, real, text, type Kind, type Values } from './options.ts';
 
 const noiseLevels: Kind<readonly [number, number]> = {
@@ -61,6 +63,7 @@ export const conditionOptions = {
     real(0, 1),
     '0',
   ),
+  ...classifierOptions,
 } as const;
 
 export type ConditionValues = Values<typeof conditionOptions>;
@@ -69,14 +72,18 @@ export interface Conditioning {
   readonly label: number | undefined;
   readonly condition: Condition;
   readonly classifierFree: ClassifierFree | undefined;
+  readonly guide: Guide | undefined;
 }
 
 /** @throws UserError for a class that the model does not have, or options that need others */
-export function conditioningOf(values: ConditionValues, model: Model): Conditioning {
+export async function conditioningOf(values: ConditionValues, model: Model): Promise<Conditioning> {
   const label = values.class === undefined ? undefined : classNumber(model, values.class);
-  const condition = classCondition(model, label);
+  const guide = await classifierOf(values, label);
+  // A model without classes leaves them to the classifier.
+  const told = guide && !model.card.classes ? undefined : label;
+  const condition = classCondition(model, told);
   const classifierFree = classifierFreeOf(values);
-  if (classifierFree && label === undefined)
+  if (classifierFree && told === undefined)
     throw new UserError('classifier-free guidance goes beyond a condition, and there is none', {
       hint: 'add --class, or leave out --cfg-scale and --guidance-scale',
     });
@@ -85,7 +92,7 @@ export function conditioningOf(values: ConditionValues, model: Model): Condition
       `${model.file}: classifier-free guidance needs a class that stands for none, and the card names no such class`,
       { hint: 'if the model was trained with one, say which: --card classes.null=1000' },
     );
-  return { label, condition, classifierFree };
+  return { label, condition, classifierFree, guide };
 }
 
 function classifierFreeOf(values: ConditionValues): ClassifierFree | undefined {
@@ -114,18 +121,25 @@ function classifierFreeOf(values: ConditionValues): ClassifierFree | undefined {
 }
 
 /** What sidecars and digests have of it; nothing where nothing was said. */
-export function recordOf({ label, classifierFree }: Conditioning): object {
+export function recordOf({ label, classifierFree, guide }: Conditioning): object {
   return {
     ...(label !== undefined && { class: label }),
     ...(classifierFree && { classifierFree }),
+    ...(guide && { classifier: guide.record }),
   };
 }
 
-/** As in `class 207 (golden retriever), cfg scale 2 schedule linear`; empty where nothing was said. */
-export function showConditioning({ label, classifierFree }: Conditioning, model: Model): string[] {
+/** As in `class 207 (golden retriever)`, `cfg scale 2 schedule linear`; empty where nothing was said. */
+export function showConditioning(
+  { label, classifierFree, guide }: Conditioning,
+  model: Model,
+): string[] {
   const { names } = model.card.classes ?? {};
-  const kind = label === undefined ? [] : [`class ${label}${names ? ` (${names[label]})` : ''}`];
-  if (!classifierFree) return kind;
-  const parts = Object.entries(classifierFree).map(([key, value]) => `${key} ${value}`);
-  return [...kind, `cfg ${parts.join(' ')}`];
+  const free = Object.entries(classifierFree ?? {}).map(([key, value]) => `${key} ${value}`);
+  const { classifier, scale } = guide?.guidance ?? {};
+  return [
+    ...(label === undefined ? [] : [`class ${label}${names ? ` (${names[label]})` : ''}`]),
+    ...(free.length > 0 ? [`cfg ${free.join(' ')}`] : []),
+    ...(classifier ? [`classifier ${path.basename(classifier.file)} scale ${scale}`] : []),
+  ];
 }

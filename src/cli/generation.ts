@@ -33,8 +33,9 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   const { count, steps, seed, device, lanes, trace } = values;
   const model = await openModel(values);
   const size = sizeFor(values, model);
-  const conditioning = conditioningOf(values, model);
+  const conditioning = await conditioningOf(values, model);
   const { condition, classifierFree } = conditioning;
+  const classifier = conditioning.guide?.guidance;
   const images = Array.from({ length: count }, (_, i) => ({ file: nameOf(i), name: nameOf(i) }));
   const destination = await openOutput(images, values, model);
   const settings: Settings = {
@@ -70,7 +71,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   try {
     await sampleAll(
       jobs,
-      { model, ...settings, classifierFree, steps, seed, session, batch, lanes },
+      { model, ...settings, classifierFree, classifier, steps, seed, session, batch, lanes },
       {
         destination,
         progress,

@@ -55,8 +55,9 @@ export async function restoreAll(
   const inputs = values.shard ? shareOf(found, shardOf(values.shard, io.env)) : found;
   const model = await openModel(values);
   refuseChannels(model, [3]);
-  const conditioning = conditioningOf(values, model);
+  const conditioning = await conditioningOf(values, model);
   const { condition, classifierFree } = conditioning;
+  const classifier = conditioning.guide?.guidance;
   const reader = await openReader(inputs, values, model);
   const replay = values.replay === undefined ? undefined : await readReplay(values.replay, samples);
   const destination = await openDestination(values.output, found, values.format);
@@ -99,6 +100,7 @@ export async function restoreAll(
       method: { name: 'none' },
       sampler: samplerFor(values, model.card),
       classifierFree,
+      classifier,
       steps,
       seed,
       session: { device: values.device },

@@ -171,7 +171,8 @@ function throughUnitRange(
   return mapped;
 }
 
-function crop(b: GraphBuilder, x0: Value, { image, top, left }: Placement): Value {
+/** The part of a canvas `[N,C,H,W]` that the image takes. */
+export function crop(b: GraphBuilder, x0: Value, { image, top, left }: Placement): Value {
   const [, h, w] = image;
   const [, , canvasH, canvasW] = x0.shape;
   if (h === canvasH && w === canvasW) return x0;

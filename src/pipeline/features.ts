@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { isRecord } from '../card/read.ts';
 import { UserError } from '../errors.ts';
 import { readBytes } from '../files/read.ts';
 import { lpips } from '../metrics/lpips.ts';
@@ -24,14 +25,18 @@ const featureCard = z.strictObject({
   std: perChannel.default([1, 1, 1]),
   /** LPIPS: outputs with their linear layers, .npy files of one weight a channel. */
   layers: z.array(z.strictObject({ output: z.string(), weights: z.string() })).optional(),
-  /** FID: the output that is the feature vector; the first if left out. */
+  /** FID: the output that is the feature vector; classifiers: the logits. The first if left out. */
   output: z.string().optional(),
+  /** Classifiers: names of their inputs, where they cannot be told by their shapes. */
+  inputs: z.strictObject({ x: z.string().optional(), timestep: z.string().optional() }).optional(),
+  /** Classifiers: what they are given is the model's timestep times this. */
+  timestepScale: z.number().positive().default(1),
 });
 
 export type FeatureCard = z.infer<typeof featureCard>;
 
 /** Maps [-1,1] to a range: v ↦ scale v + shift. */
-const ranges = {
+export const ranges = {
   '[-1,1]': { scale: 1, shift: 0 },
   '[0,1]': { scale: 0.5, shift: 0.5 },
   '[0,255]': { scale: 127.5, shift: 127.5 },
@@ -220,9 +225,17 @@ function cardFile(network: string): string {
   return `${network.replace(/\.onnx$/i, '')}.features.json`;
 }
 
-async function readFeatureCard(network: string): Promise<FeatureCard> {
+/**
+ * What lies beside a network, or the usual values.
+ * @param overrides fields that count more than the file's
+ * @throws UserError for a file that is damaged, or fields that cards do not have
+ */
+export async function readFeatureCard(
+  network: string,
+  overrides: Readonly<Record<string, unknown>> = {},
+): Promise<FeatureCard> {
   const file = cardFile(network);
-  if (!existsSync(file)) return featureCard.parse({});
+  if (!existsSync(file)) return featureCardOf(overrides, network);
   let content: unknown;
   try {
     content = JSON.parse((await readBytes(file)).toString('utf8'));
@@ -230,8 +243,12 @@ async function readFeatureCard(network: string): Promise<FeatureCard> {
     if (cause instanceof UserError) throw cause;
     throw new UserError(`${file}: not JSON: ${(cause as Error).message}`, { cause });
   }
+  return featureCardOf(isRecord(content) ? { ...content, ...overrides } : content, file);
+}
+
+function featureCardOf(content: unknown, where: string): FeatureCard {
   const parsed = featureCard.safeParse(content);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((i) => `${i.path.join('.') || 'card'}: ${i.message}`);
-  throw new UserError(`${file}: ${issues.join('; ')}`);
+  throw new UserError(`${where}: ${issues.join('; ')}`);
 }

@@ -1,6 +1,7 @@
 /** What the graphs of a step are fed, beside x. */
 import { ports } from '../guided/guided.ts';
 import type { Loss } from '../losses/loss.ts';
+import type { ModelInput } from '../onnx/dims.ts';
 import type { Step } from '../schedules/respace.ts';
 import { stack } from '../tensor/batch.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
@@ -40,8 +41,17 @@ export function timestepFeed(
   t: number,
 ): Record<string, Tensor> {
   const scale = card.timestepScale * (card.rescaleTimesteps ? 1000 / card.schedule.timesteps : 1);
-  const [count] = timestep.shape;
+  return scalarFeed(timestep, batch, t * scale);
+}
+
+/** One number as an input wants it: once, or for each image of the batch. */
+export function scalarFeed(
+  { name, shape: wanted }: ModelInput,
+  batch: number,
+  value: number,
+): Record<string, Tensor> {
+  const [count] = wanted;
   const shape = count === undefined ? [] : [typeof count === 'number' ? count : batch];
-  const values = new Float32Array(shape[0] ?? 1).fill(t * scale);
-  return { [timestep.name]: tensor(shape, values) };
+  const values = new Float32Array(shape[0] ?? 1).fill(value);
+  return { [name]: tensor(shape, values) };
 }

@@ -1,9 +1,11 @@
 /** How much memory a batch takes, and how large a batch the machine has memory for. */
-import { guidedGraph, stepGraph } from '../guided/guided.ts';
+import { classLoss, noisyClassGraph } from '../guided/classifier.ts';
+import { guidedGraph, stepGraph, type Aim } from '../guided/guided.ts';
 import { blendedGraph, windowGradientGraph, windowGraph } from '../guided/windowed.ts';
 import { lossesAt } from '../losses/loss.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { byteLength } from '../onnx/initializer.ts';
+import { classifierAt } from './classifier.ts';
 import {
   classifierFreeNetwork,
   conditionalNetwork,
@@ -33,27 +35,29 @@ export async function fittingBatch(
 /** Estimated bytes of a lane: `fixed` for weights, and `perImage` for what is live at the peak. */
 export async function footprint(
   job: Job,
-  {
-    model,
-    classifierFree,
-    ...fitting
-  }: Pick<RestoreOptions, 'model' | 'classifierFree' | 'margin' | 'tiling'>,
+  options: Pick<RestoreOptions, 'model' | 'classifierFree' | 'classifier' | 'margin' | 'tiling'>,
 ): Promise<{ fixed: number; perImage: number }> {
-  const { canvas, placed } = placementOf(model, shapeOf(job, model), fitting);
+  const { model, classifierFree, classifier: guidance, tiling } = options;
+  const { canvas, placed } = placementOf(model, shapeOf(job, model), options);
   const { losses: unprepared, condition } = subjectOf(job, model);
   const losses = await lossesAt(unprepared, [1, ...placed.image]);
-  const { tiling } = fitting;
   const windows = tiling && exceeds(canvas, tiling);
-  const aim = losses.length > 0 ? { losses, placement: placed } : undefined;
+  const shape = [1, model.channels, canvas.height, canvas.width];
+  const aims: Aim[] = losses.length > 0 ? [{ losses, placement: placed }] : [];
+  const graphs: Graph[] = [];
+  if (guidance) {
+    const network = await classifierAt(guidance.classifier, guidance.class, [1, ...placed.image]);
+    if (guidance.classifier.timestep) graphs.push(noisyClassGraph(network, shape, placed));
+    else aims.push({ losses: [classLoss(network, guidance.class)], placement: placed });
+  }
   const told = { model, batch: 1, like: { ...(condition && { condition }) }, classifierFree };
-  const networks = await networksOf(told, windows ? tiling.window : canvas);
-  const graphs = networks.flatMap(({ graph, card }) =>
-    windows
-      ? [windowGraph(graph, card), ...(aim ? [windowGradientGraph(graph, card)] : [])]
-      : [stepGraph(graph, card), ...(aim ? [guidedGraph(graph, card, aim)] : [])],
-  );
+  for (const { graph, card } of await networksOf(told, windows ? tiling.window : canvas)) {
+    graphs.push(windows ? windowGraph(graph, card) : stepGraph(graph, card));
+    if (windows && aims.length > 0) graphs.push(windowGradientGraph(graph, card));
+    if (!windows) graphs.push(...aims.map((aim) => guidedGraph(graph, card, aim)));
+  }
   if (windows)
-    graphs.push(blendedGraph([1, model.channels, canvas.height, canvas.width], model.card, aim));
+    graphs.push(...[undefined, ...aims].map((aim) => blendedGraph(shape, model.card, aim)));
   // Beside the weights as they are, ONNX Runtime keeps a copy packed for its kernels.
   const fixed = 2 * graphs.reduce((n, g) => n + weights(g), 0);
   return { fixed, perImage: Math.max(...graphs.map(peakBytes)) };

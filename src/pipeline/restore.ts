@@ -10,8 +10,10 @@ import type { SessionOptions } from '../session/session.ts';
 import { stack, unstack } from '../tensor/batch.ts';
 import { gaussian, noiseKey } from '../tensor/noise.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { openClassifiedDenoiser } from './classified.ts';
+import type { ClassifierGuidance } from './classifier.ts';
 import { classCondition } from './condition.ts';
-import { openDenoiser, type Denoiser, type Subject } from './denoiser.ts';
+import { openDenoiser, type Denoiser, type DenoiserInput, type Subject } from './denoiser.ts';
 import { lossesOf, shapeOf, type Job } from './job.ts';
 import { guidanceFor, samplerFor, type Method, type SamplerChoice } from './method.ts';
 import { betasOf, canvasFor, type Fitting, type Model, type Size } from './model.ts';
@@ -32,6 +34,8 @@ export interface RestoreOptions extends Fitting {
   readonly sampler: SamplerChoice;
   /** Goes beyond each image's condition, away from none. */
   readonly classifierFree?: ClassifierFree | undefined;
+  /** Bends the samples towards a class of a classifier. */
+  readonly classifier?: ClassifierGuidance | undefined;
   /** How many of the schedule's timesteps to take. */
   readonly steps: number;
   readonly seed: number;
@@ -44,7 +48,10 @@ export interface Progress {
   readonly step: Step;
   readonly x0: Tensor;
   readonly x: Tensor;
-  /** Of each image, where the step was guided: ‖y − A(x̂₀)‖₂ of a measurement. */
+  /**
+   * Of each image, where the step was guided: ‖y − A(x̂₀)‖₂ of a measurement; −log p(c|·) where
+   * there is a classifier and nothing else.
+   */
   readonly loss?: Float64Array;
 }
 
@@ -80,15 +87,16 @@ export function openRestorer(options: RestoreOptions): Restorer {
     if (current?.key === key) return current.denoiser;
     await current?.denoiser.release();
     const session = options.session ?? {};
-    const { classifierFree, tiling } = options;
+    const { classifierFree, classifier, tiling } = options;
     const batch = subjects.length;
     const losses = await lossesAt(first.losses, [batch, ...placement.image]);
     const like = { ...first, losses };
     const input = { model, like, batch, canvas, placement, session, classifierFree };
-    const denoiser =
+    const open = (given: DenoiserInput): Denoiser =>
       tiling && exceeds(canvas, tiling)
-        ? openWindowedDenoiser({ ...input, tiling })
-        : openDenoiser(input);
+        ? openWindowedDenoiser({ ...given, tiling })
+        : openDenoiser(given);
+    const denoiser = classifier ? openClassifiedDenoiser(input, open, classifier) : open(input);
     current = { key, denoiser };
     return denoiser;
   }

@@ -6,7 +6,7 @@ import { GraphBuilder } from '../../src/onnx/builder.ts';
 import type { Value } from '../../src/onnx/graph.ts';
 import { parseModel } from '../../src/onnx/read.ts';
 import { encodeGraph, encodeModel } from '../../src/onnx/write.ts';
-import { labelledMixtureGraph } from '../helpers/mixture.ts';
+import { classifierGraph, labelledMixtureGraph, type Mixture } from '../helpers/mixture.ts';
 import { encodeOpenBatch } from '../helpers/open-batch.ts';
 
 interface Shape {
@@ -75,19 +75,29 @@ export function writeSelective(file: string): string {
 /** The means of the images of each class, and the spread about them. */
 const classMeans = [-0.6, 0, 0.6];
 
+/** Images of one grey, which depends on the class. */
+function classMixture(size: number): Mixture {
+  const d = 3 * size * size;
+  return {
+    shape: [3, size, size],
+    weights: [0.2, 0.3, 0.5],
+    means: classMeans.map((m) => new Array<number>(d).fill(m)),
+    variances: classMeans.map(() => new Array<number>(d).fill(0.01)),
+  };
+}
+
+/** The exact p(c|x_t) of those images: x `[batch,3,size,size]` and t; returns the path. */
+export function writeExactClassifier(file: string, size = 4): string {
+  writeFileSync(file, encodeOpenBatch(classifierGraph(classMixture(size), 1)));
+  return file;
+}
+
 /**
  * The exact ε of images of one grey, which is class-dependent: x `[batch,3,size,size]`, t, and y
  * with 3 for no class. Batch is open; the card lies beside it. Returns the path.
  */
 export function writeClassConditional(file: string, { size = 4, none = true } = {}): string {
-  const d = 3 * size * size;
-  const mixture = {
-    shape: [3, size, size] as const,
-    weights: [0.2, 0.3, 0.5],
-    means: classMeans.map((m) => new Array<number>(d).fill(m)),
-    variances: classMeans.map(() => new Array<number>(d).fill(0.01)),
-  };
-  writeFileSync(file, encodeOpenBatch(labelledMixtureGraph(mixture, 1)));
+  writeFileSync(file, encodeOpenBatch(labelledMixtureGraph(classMixture(size), 1)));
   const names = ['dark', 'middle', 'bright'];
   const classes = { input: 'y', count: 3, names, ...(none && { null: 3 }) };
   writeFileSync(file.replace(/onnx$/, 'card.json'), JSON.stringify({ classes }));

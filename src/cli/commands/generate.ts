@@ -63,6 +63,10 @@ an image follows from its number and the seed, so more images can be made later 
       'more of the class, and less variety',
       'dsg generate --model classes.onnx --class 207 --cfg-scale 2 --count 16 -o out',
     ],
+    [
+      'the same of a model that knows no classes, by a classifier that does',
+      'dsg generate --model prior.onnx --classifier noisy-classifier.onnx --class 207 -o out',
+    ],
     ['what became of the noise', 'dsg generate --steps 50 --trace 5 -o sample.png'],
   ],
   run: async (_, values, io) => (await import('../generation.ts')).generateAll(values, io),
