@@ -167,7 +167,14 @@ case(
     UNet(),
     {"x": x, "t": torch.tensor([500, 20])},
     "x",
-    [*opsets, script(17, batch), script(17, sizes), dynamo(20, optimize=False)],
+    [
+        *opsets,
+        script(17, batch),
+        script(17, sizes),
+        dynamo(20, optimize=False),
+        dynamo(20, {"x": {0: "batch"}, "t": {0: "batch"}}),
+        dynamo(20, {"x": {0: "batch", 2: "height", 3: "width"}, "t": {0: "batch"}}),
+    ],
 )
 case("unet_int64_scalar", UNet(), {"x": x, "t": torch.tensor(500)}, "x", both)
 case("unet_float_scalar", UNet(), {"x": x, "t": torch.tensor(500.0)}, "x", both)
@@ -215,3 +222,10 @@ if find_spec("transformers"):
     config._attn_implementation = "eager"
     model = First(CLIPVisionModel(config), "pooler_output")
     case("transformers_clip", model, image, "image", both)
+
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+    small = {"hidden_sizes": [8, 16, 24, 32], "decoder_hidden_size": 16, "depths": [1, 1, 1, 1]}
+    config = SegformerConfig(**small, num_attention_heads=[1, 2, 2, 4])
+    model = First(settled(SegformerForSemanticSegmentation(config)), "logits")
+    case("transformers_segformer", model, {"image": torch.randn(1, 3, 64, 64)}, "image", both)
