@@ -67,8 +67,11 @@ function showSeconds(seconds: number): string {
 }
 
 function showCheck({ levels, linear, claimed, best, verdict }: Check): string[] {
+  const other = `as ${showReading(best)}`;
+  const linearly = 'of the best linear guess';
+  const wide = Math.max(linearly.length, best === claimed ? 0 : other.length);
   const row = (what: string, values: readonly number[]): string =>
-    `${what.padEnd(24)}${values.map((v) => v.toPrecision(2).padStart(9)).join('')}`;
+    `${what.padEnd(wide)}${values.map((v) => v.toPrecision(2).padStart(9)).join('')}`;
   const conclusion = {
     right: 'right: it denoises as its card says',
     wrong: `wrong: it denoises better as ${showReading(best)}; its card says ${showReading(claimed)}`,
@@ -77,8 +80,8 @@ function showCheck({ levels, linear, claimed, best, verdict }: Check): string[] 
   return [
     row('noise', levels),
     row('error of eps', claimed.errors),
-    ...(best === claimed ? [] : [row(`as ${showReading(best)}`.slice(0, 24), best.errors)]),
-    row('of the best linear guess', linear),
+    ...(best === claimed ? [] : [row(other, best.errors)]),
+    row(linearly, linear),
     conclusion,
     ...(verdict === 'wrong' ? [`to set it: ${flagsFor(claimed, best)}`] : []),
   ];

@@ -21,6 +21,8 @@ import type { InspectValues } from './commands/inspect.ts';
 import { page } from './inspection-page.ts';
 import type { Io } from './io.ts';
 import { cardOverrides } from './model-card.ts';
+import { anotherFile } from './preparing.ts';
+import { modelFacts } from './sidecar.ts';
 import { assumedSizes, refuseUnknown } from './sizes.ts';
 
 export interface Inspection {
@@ -135,7 +137,9 @@ async function described(
   const { card, inferred, channels, file } = model;
   const given = overrideCard((await readCard(file, onnx)).card, overrides);
   const found = suspicions(onnx, card, given, channels);
-  return { usable: true, card, inferred, warnings: [...warnings, ...model.warnings, ...found] };
+  const other = anotherFile(model, await modelFacts(model));
+  const all = [...warnings, ...model.warnings, ...other, ...found];
+  return { usable: true, card, inferred, warnings: all };
 }
 
 function canvasOf(graph: Graph, { card }: Model): { height: number; width: number } {

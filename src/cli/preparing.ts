@@ -34,10 +34,14 @@ export function refuseChannels({ file, channels }: Model, allowed: readonly numb
 
 /** Says what is amiss with a model. */
 export function noteModel(model: Model, facts: ModelFacts, report: Report): void {
-  for (const warning of model.warnings) report.note(`note: ${warning}`);
-  const { sha256 } = model.card;
-  if (sha256 !== undefined && sha256 !== facts.sha256)
-    report.note(`note: ${model.file}: not the file its card was written for (sha256 differs)`);
+  for (const warning of [...model.warnings, ...anotherFile(model, facts)])
+    report.note(`note: ${warning}`);
+}
+
+/** A line if the card was written for another file. */
+export function anotherFile({ card, file }: Model, { sha256 }: ModelFacts): string[] {
+  if (card.sha256 === undefined || card.sha256 === sha256) return [];
+  return [`${file}: not the file its card was written for (sha256 differs)`];
 }
 
 /** The windows that the options ask for. */

@@ -143,6 +143,15 @@ describe('inspect warns of', () => {
     expect(found).toMatch(expected);
   });
 
+  it('a file that its card was not written for, and fields that cards do not have', async () => {
+    const file = writeModel(at('changed.onnx'), (b, x, t) => b.mul(x, t));
+    const card = { prediction: 'epsilon', sha256: '0'.repeat(64), colour: 1 };
+    writeFileSync(at('changed.card.json'), JSON.stringify(card));
+    const found = await warnings(file);
+    expect(found).toMatch(/changed\.onnx: not the file its card was written for/);
+    expect(found).toMatch(/changed\.card\.json: unknown field 'colour' is ignored/);
+  });
+
   it('latents', async () => {
     const file = writeModel(at('latent.onnx'), (b, x, t) => b.mul(x, t), { channels: 4 });
     expect(await warnings(file)).toMatch(/4 channels are latents/);
