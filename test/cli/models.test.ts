@@ -117,8 +117,8 @@ describe('inspect', () => {
         t  float32  [batch]
       outputs
         eps  float32  [batch,3,height,width]
-      operators (4 nodes)
-        Mul 2, Identity 1, Reshape 1
+      operators (5 nodes)
+        Mul 2, Reshape 2, Identity 1
       as an ε-model
         no name
         predicts epsilon, of images in [-1,1], clipped
@@ -146,7 +146,7 @@ describe('inspect', () => {
     const { stdout } = await dsg(['inspect', shrinking, '--json', '--dim', 'height=8']);
     expect(JSON.parse(stdout)).toMatchObject({
       opset: 17,
-      operators: { Mul: 2, Reshape: 1 },
+      operators: { Mul: 2, Reshape: 2 },
       epsilonModel: { usable: true, inferred: expect.any(Array) },
       gradient: {
         dims: { batch: 1, height: 8, width: 64 },
