@@ -16,6 +16,7 @@ import type { GroupKey } from '../report/summary.ts';
 import { NonFiniteError } from '../samplers/finite.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { cleanOf, type Source } from './bench-measurements.ts';
+import { cacheFor } from './caching.ts';
 import type { BenchValues } from './commands/bench.ts';
 import { writeResult } from './destination.ts';
 import type { Io } from './io.ts';
@@ -57,6 +58,10 @@ export async function restoreGroup(
   // A terminal sees every step; elsewhere a line for each of many short runs would be too much.
   const quiet = values.quiet || !io.stderr.isTTY;
   const progress = openProgress(io, { images: all.length, steps, quiet, batch: 1 });
+  const cache = cacheFor(io, (line) => {
+    progress.stop();
+    if (!values.quiet) io.stderr.write(`${line}\n`);
+  });
   let restorer: Restorer | undefined;
   try {
     for (const [first, due] of all.entries()) {
@@ -71,6 +76,7 @@ export async function restoreGroup(
         steps,
         seed: values.seed,
         session: { device: values.device },
+        cache,
       });
       progress.start({ first, size: 1 });
       try {

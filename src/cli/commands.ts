@@ -1,6 +1,7 @@
 /** The commands, in the order of `dsg --help`. A new one is a file in commands/ and a line here. */
 import type { MakeCommand } from './commands/command.ts';
 import { bench } from './commands/bench.ts';
+import { cache } from './commands/cache.ts';
 import { completion } from './commands/completion.ts';
 import { degrade } from './commands/degrade.ts';
 import { demo } from './commands/demo.ts';
@@ -28,6 +29,7 @@ export const commands: readonly MakeCommand[] = [
   train,
   differentiate,
   inspect,
+  cache,
   completion,
   help,
 ];

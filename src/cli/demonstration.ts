@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Cache } from '../cache/cache.ts';
 import type { Card } from '../card/card.ts';
 import { writeAtomic } from '../files/atomic.ts';
 import { preset } from '../guidance/presets.ts';
@@ -19,6 +20,7 @@ import { restore } from '../pipeline/stream.ts';
 import { toMarkdown, toText, type Table, type Value } from '../report/table.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { cleanOf } from './bench-measurements.ts';
+import { cacheFor } from './caching.ts';
 import type { DemoValues } from './commands/demo.ts';
 import { makeWritable } from './destination.ts';
 import { simulate, sizeOf, type Example } from './examples.ts';
@@ -84,6 +86,7 @@ export async function demonstrate(
   const examples = await Promise.all(tasks.map((task) => degraded(task)));
   let progress: readonly Progress[] = [];
   const report = openReport(io, { json: false, quiet, inputs: 1 }, () => progress[0]?.stop());
+  const cache = cacheFor(io, report.note);
   const results = new Map<string, Restored>();
   try {
     for (const count of steps) {
@@ -92,7 +95,8 @@ export async function demonstrate(
       // Without a terminal the notes are enough.
       const silent = quiet || !io.stderr.isTTY;
       progress = openLanes(io, { images, steps: count, batch: 1, quiet: silent, lanes });
-      const found = restoreAll(examples, count, { model, device, lanes, progress, report, io });
+      const given = { model, device, cache, lanes, progress, report, io };
+      const found = restoreAll(examples, count, given);
       for (const [key, restored] of await found) results.set(key, restored);
     }
   } finally {
@@ -132,13 +136,14 @@ async function restoreAll(
   given: {
     readonly model: Model;
     readonly device: DemoValues['device'];
+    readonly cache: Cache | undefined;
     readonly lanes: number;
     readonly progress: readonly Progress[];
     readonly report: Report;
     readonly io: Io;
   },
 ): Promise<Map<string, Restored>> {
-  const { model, device, lanes, progress, report, io } = given;
+  const { model, device, cache, lanes, progress, report, io } = given;
   const jobs = examples.flatMap((example) =>
     ways.map((way) => {
       const side = Math.sqrt(cleanOf(example).data.length / 3);
@@ -156,6 +161,7 @@ async function restoreAll(
     steps,
     seed,
     session: { device },
+    cache,
     lanes,
     ...(io.signal && { signal: io.signal }),
   });

@@ -8,6 +8,7 @@ import { nameOf } from '../pipeline/generate.ts';
 import type { Wanted } from '../pipeline/job.ts';
 import { canvasFor, type Model, type Size } from '../pipeline/model.ts';
 import { providersFor } from '../session/device.ts';
+import { cacheFor } from './caching.ts';
 import type { GenerateValues } from './commands/generate.ts';
 import { conditioningOf, recordOf, showConditioning, type Conditioning } from './conditioning.ts';
 import { openDestination, type Destination } from './destination.ts';
@@ -68,10 +69,11 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   const began = performance.now();
   const jobs: readonly Wanted[] = due.map(({ name }) => ({ name, size, condition }));
   const session = { device };
+  const cache = cacheFor(io, report.note);
   try {
     await sampleAll(
       jobs,
-      { model, ...settings, classifierFree, classifier, steps, seed, session, batch, lanes },
+      { model, ...settings, classifierFree, classifier, steps, seed, session, cache, batch, lanes },
       {
         destination,
         progress,

@@ -5,6 +5,7 @@ import type { Task } from '../pipeline/degradation.ts';
 import type { Model } from '../pipeline/model.ts';
 import { posteriorOf } from '../pipeline/posterior.ts';
 import { providersFor } from '../session/device.ts';
+import { cacheFor } from './caching.ts';
 import type { RestoreValues } from './commands/restore.ts';
 import { conditioningOf, recordOf, showConditioning, type Conditioning } from './conditioning.ts';
 import { openDestination } from './destination.ts';
@@ -104,6 +105,7 @@ export async function restoreAll(
       steps,
       seed,
       session: { device: values.device },
+      cache: cacheFor(io, report.note),
       batch,
       lanes,
       ...(replay && { replay }),

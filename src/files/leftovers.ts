@@ -1,4 +1,4 @@
-/** Temporary files of runs that were killed: how they are told from those of living ones. */
+/** Temporary files and folders of runs that were killed: how they are told from those of living ones. */
 import { createHash, randomUUID } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
@@ -15,7 +15,7 @@ const origin = createHash('sha256')
   .digest('hex')
   .slice(0, 8);
 
-/** A name for a file that is yet to be finished by this process. */
+/** A name for a file or folder that is yet to be finished by this process. */
 export function temporaryName(): string {
   return `.dsg-${origin}-${process.pid}-${randomUUID()}.tmp`;
 }
@@ -29,7 +29,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
     const file = join(folder, name);
     const abandoned = host === origin ? !isAlive(Number(pid)) : await isOld(file);
     // Another run may have been faster.
-    if (abandoned) await rm(file, { force: true });
+    if (abandoned) await rm(file, { recursive: true, force: true });
   }
 }
 

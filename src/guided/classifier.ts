@@ -12,6 +12,8 @@ import { crop, type Placement } from './guided.ts';
 export interface ClassifierNetwork {
   /** Resolved, with images of `[N,C,H,W]`. */
   readonly graph: Graph;
+  /** Differs between classifiers that are not the same. */
+  readonly digest: string;
   readonly inputs: { readonly image: string; readonly timestep: string | undefined };
   /** The output that is the logits, `[N,K]`. */
   readonly logits: string;
@@ -30,8 +32,9 @@ export const classifierPorts = {
 
 /** −log p(c|x̂₀) of each image, as a loss: its gradient at x_t goes through the denoising network. */
 export function classLoss(network: ClassifierNetwork, label: number): Loss {
+  const { digest, inputs, logits, gain, offset } = network;
   return {
-    signature: 'class',
+    signature: `class${JSON.stringify([digest, inputs, logits, gain, offset])}`,
     opset: network.graph.opset,
     parameters: { label: tensor([], Float32Array.of(label)) },
     value: (b, image, { label: given }) => negativeLogLikelihood(b, network, image, given as Value),

@@ -4,12 +4,12 @@ import { classifierPorts, classLoss, noisyClassGraph } from '../guided/classifie
 import { assertFinite } from '../samplers/finite.ts';
 import type { Denoise, Denoised } from '../samplers/sampler.ts';
 import type { Step } from '../schedules/respace.ts';
-import { openGraph } from '../session/session.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { classifierAt, type ClassifierGuidance } from './classifier.ts';
 import type { Denoiser, DenoiserInput, Subject } from './denoiser.ts';
 import { scalarFeed } from './feeds.ts';
 import { once } from './once.ts';
+import { openDerived } from './prepared.ts';
 
 /** −log p(c|·) of each image, its gradient at x_t, and the prediction where it was needed for that. */
 interface Pull {
@@ -68,11 +68,19 @@ function noisySource(
   input: DenoiserInput,
   { classifier, class: label }: ClassifierGuidance,
 ): Source {
-  const { model, batch, canvas, placement, session } = input;
+  const { model, batch, canvas, placement } = input;
   const shape = [batch, model.channels, canvas.height, canvas.width];
   const opened = once(async () => {
+    // It also says whether there is such a class, of which the graph knows nothing.
     const network = await classifierAt(classifier, label, [batch, ...placement.image]);
-    return openGraph(noisyClassGraph(network, shape, placement), session);
+    const recipe = {
+      graph: 'classifier',
+      shapes: { [classifierPorts.x]: shape },
+      placement,
+    } as const;
+    return openDerived({ ...input, model: classifier }, recipe, async () =>
+      noisyClassGraph(network, shape, placement),
+    );
   });
   const { timestep, card } = classifier;
   return {

@@ -9,11 +9,14 @@ import { readModel, type OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import { showShape } from '../tensor/tensor.ts';
+import { contentOf } from './content.ts';
 import { ranges, readFeatureCard, type FeatureCard } from './features.ts';
 
 export interface Classifier {
   readonly file: string;
   readonly onnx: OnnxModel;
+  /** Of its content. */
+  readonly digest: string;
   readonly card: FeatureCard;
   readonly image: ModelInput;
   /** There is one in a classifier of noisy images, p(c|x_t); without it, it is one of x̂₀. */
@@ -67,7 +70,8 @@ export async function loadClassifier(
   const logits = card.output ?? outputs[0] ?? '';
   if (!outputs.includes(logits))
     throw new UserError(`${file}: no output '${logits}'; there are: ${outputs.join(', ')}`);
-  return { file, onnx, card, image, timestep, logits };
+  const digest = (await contentOf({ file, onnx })).join();
+  return { file, onnx, digest, card, image, timestep, logits };
 }
 
 /**
@@ -76,7 +80,7 @@ export async function loadClassifier(
  * @throws UserError for images that it does not take, or a class that it does not have
  */
 export async function classifierAt(
-  { file, onnx, card, image, timestep, logits }: Classifier,
+  { file, onnx, digest, card, image, timestep, logits }: Classifier,
   label: number,
   shape: readonly number[],
 ): Promise<ClassifierNetwork> {
@@ -114,6 +118,7 @@ export async function classifierAt(
   const each = Array.from({ length: channels }, (_, c) => c);
   return {
     graph,
+    digest,
     inputs: { image: image.name, timestep: timestep?.name },
     logits,
     gain: each.map((c) => scale / of(card.std, c)),

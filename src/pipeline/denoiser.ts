@@ -1,15 +1,17 @@
 /** The network behind a sampler: sessions over the step's graphs. */
+import type { Cache } from '../cache/cache.ts';
 import { guidedGraph, ports, stepGraph, type Placement } from '../guided/guided.ts';
 import type { ClassifierFree } from '../guidance/classifier-free.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { Denoise, Denoised } from '../samplers/sampler.ts';
-import { openGraph, type SessionOptions } from '../session/session.ts';
+import type { SessionOptions } from '../session/session.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Condition } from './condition.ts';
 import { levelFeed, parametersOf } from './feeds.ts';
 import { openForms } from './forms.ts';
 import type { Model, Size } from './model.ts';
 import { once } from './once.ts';
+import { openDerived, type Origin } from './prepared.ts';
 
 /** An image as its network and its losses know it. */
 export interface Subject {
@@ -25,6 +27,8 @@ export interface DenoiserInput {
   readonly canvas: Size;
   readonly placement: Placement;
   readonly session: SessionOptions;
+  /** Where derived graphs are kept; nowhere if left out. */
+  readonly cache?: Cache | undefined;
   /** Goes beyond the condition, away from none. */
   readonly classifierFree?: ClassifierFree | undefined;
 }
@@ -36,17 +40,21 @@ export interface Denoiser {
 }
 
 export function openDenoiser(input: DenoiserInput): Denoiser {
-  const { like, canvas, placement, session } = input;
+  const { like, canvas, placement } = input;
   const { losses } = like;
-  const forms = openForms(input, canvas, (network) => ({
-    plain: once(async () => {
-      const { graph, card } = await network();
-      return openGraph(stepGraph(graph, card), session);
-    }),
-    guided: once(async () => {
-      const { graph, card } = await network();
-      return openGraph(guidedGraph(graph, card, { losses, placement }), session);
-    }),
+  const forms = openForms(input, canvas, (network, of) => ({
+    plain: once(() =>
+      openDerived(input, { graph: 'step', ...of }, async () => {
+        const { graph, card } = await network();
+        return stepGraph(graph, card);
+      }),
+    ),
+    guided: once(() =>
+      openDerived(input, { graph: 'guided', ...of, ...aimOf(input) }, async () => {
+        const { graph, card } = await network();
+        return guidedGraph(graph, card, { losses, placement });
+      }),
+    ),
   }));
   return {
     bind(subjects) {
@@ -61,6 +69,11 @@ export function openDenoiser(input: DenoiserInput): Denoiser {
     },
     release: () => forms.release(),
   };
+}
+
+/** What a guided graph follows from beside the network. */
+export function aimOf({ like, placement }: DenoiserInput): Pick<Origin, 'losses' | 'placement'> {
+  return { losses: like.losses.map((l) => l.signature), placement };
 }
 
 export function denoised(out: Record<string, Tensor>): Denoised {

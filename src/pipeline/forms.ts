@@ -11,6 +11,7 @@ import type { Condition, Feeds } from './condition.ts';
 import { stackFeeds, timestepFeed } from './feeds.ts';
 import { graphFor, type Model, type Size } from './model.ts';
 import type { Once } from './once.ts';
+import type { Origin } from './prepared.ts';
 
 /** A network over N images, with the names of its x and output. */
 export interface Network {
@@ -43,17 +44,24 @@ type Sessions = Readonly<Record<string, Once<{ release(): Promise<void> }>>>;
 
 /**
  * @param size that the network runs at
- * @param open the sessions of a form, each made when a step first needs it
+ * @param open the sessions of a form, each made when a step first needs it, and what the form
+ * follows from
  * @throws UserError where classifier-free guidance is asked for, and nothing stands for no condition
  */
 export function openForms<S extends Sessions>(
   input: FormsInput,
   size: Size,
-  open: (network: () => Promise<Network>) => S,
+  open: (network: () => Promise<Network>, of: Origin) => S,
 ): Forms<S> {
   const { model, batch, classifierFree } = input;
-  const plain = open(() => conditionalNetwork(input, size));
-  const free = classifierFree && open(() => classifierFreeNetwork(input, size));
+  const shapes = shapesOf(input, size);
+  const plain = open(() => conditionalNetwork(input, size), { shapes });
+  const free =
+    classifierFree &&
+    open(() => classifierFreeNetwork(input, size), {
+      shapes,
+      classifierFree: { rescale: classifierFree.rescale },
+    });
   const scale = classifierFree && scaleAt(classifierFree, model.card.schedule.timesteps);
   return {
     tell(conditions) {
@@ -75,6 +83,14 @@ export function openForms<S extends Sessions>(
       for (const form of [plain, free])
         for (const session of Object.values(form ?? {})) await (await session.started())?.release();
     },
+  };
+}
+
+function shapesOf({ model, batch, like }: FormsInput, size: Size): Origin['shapes'] {
+  const told = Object.entries(like.condition?.given ?? {});
+  return {
+    [model.card.inputs.x]: [batch, model.channels, size.height, size.width],
+    ...Object.fromEntries(told.map(([name, { shape }]) => [name, [batch, ...shape]] as const)),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Restores batches of measurements. */
+import type { Cache } from '../cache/cache.ts';
 import { UserError } from '../errors.ts';
 import type { ClassifierFree } from '../guidance/classifier-free.ts';
 import type { Placement } from '../guided/guided.ts';
@@ -40,6 +41,8 @@ export interface RestoreOptions extends Fitting {
   readonly steps: number;
   readonly seed: number;
   readonly session?: SessionOptions;
+  /** Where derived graphs are kept from one start to the next; nowhere if left out. */
+  readonly cache?: Cache | undefined;
   readonly replay?: Replay;
 }
 
@@ -87,11 +90,11 @@ export function openRestorer(options: RestoreOptions): Restorer {
     if (current?.key === key) return current.denoiser;
     await current?.denoiser.release();
     const session = options.session ?? {};
-    const { classifierFree, classifier, tiling } = options;
+    const { classifierFree, classifier, tiling, cache } = options;
     const batch = subjects.length;
     const losses = await lossesAt(first.losses, [batch, ...placement.image]);
     const like = { ...first, losses };
-    const input = { model, like, batch, canvas, placement, session, classifierFree };
+    const input = { model, like, batch, canvas, placement, session, cache, classifierFree };
     const open = (given: DenoiserInput): Denoiser =>
       tiling && exceeds(canvas, tiling)
         ? openWindowedDenoiser({ ...given, tiling })

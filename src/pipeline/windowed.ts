@@ -1,12 +1,13 @@
 /** The network behind a sampler, where it sees one window of the image at a time. */
 import { ports } from '../guided/guided.ts';
 import { blendedGraph, windowGradientGraph, windowGraph, windowPorts } from '../guided/windowed.ts';
-import { openGraph, type Session } from '../session/session.ts';
+import type { Session } from '../session/session.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
-import { denoised, type Denoiser, type DenoiserInput } from './denoiser.ts';
+import { aimOf, denoised, type Denoiser, type DenoiserInput } from './denoiser.ts';
 import { levelFeed, parametersOf } from './feeds.ts';
 import { openForms } from './forms.ts';
 import { once } from './once.ts';
+import { openDerived } from './prepared.ts';
 import { cut, paste, windowsOver, type Tiling } from './windows.ts';
 
 type Tensors = Readonly<Record<string, Tensor>>;
@@ -29,23 +30,34 @@ export interface WindowedInput extends DenoiserInput {
  * differentiated once the gradient at the blended ε is known, and by then its activations are gone.
  */
 export function openWindowedDenoiser(input: WindowedInput): Denoiser {
-  const { model, like, batch, canvas, placement, session, tiling } = input;
+  const { model, like, batch, canvas, placement, tiling } = input;
   const shape = [batch, model.channels, canvas.height, canvas.width];
   const windows = windowsOver(canvas, tiling);
   const aim = { losses: like.losses, placement };
-  const forms = openForms(input, tiling.window, (network) => ({
-    window: once(async () => {
-      const { graph, card } = await network();
-      return openGraph(windowGraph(graph, card), session);
-    }),
-    gradient: once(async () => {
-      const { graph, card } = await network();
-      return openGraph(windowGradientGraph(graph, card), session);
-    }),
+  const forms = openForms(input, tiling.window, (network, of) => ({
+    window: once(() =>
+      openDerived(input, { graph: 'window', ...of }, async () => {
+        const { graph, card } = await network();
+        return windowGraph(graph, card);
+      }),
+    ),
+    gradient: once(() =>
+      openDerived(input, { graph: 'window gradient', ...of }, async () => {
+        const { graph, card } = await network();
+        return windowGradientGraph(graph, card);
+      }),
+    ),
   }));
+  const of = { shapes: { [windowPorts.x]: shape } };
   const whole = {
-    plain: once(() => openGraph(blendedGraph(shape, model.card), session)),
-    guided: once(() => openGraph(blendedGraph(shape, model.card, aim), session)),
+    plain: once(() =>
+      openDerived(input, { graph: 'blended', ...of }, async () => blendedGraph(shape, model.card)),
+    ),
+    guided: once(() =>
+      openDerived(input, { graph: 'blended guided', ...of, ...aimOf(input) }, async () =>
+        blendedGraph(shape, model.card, aim),
+      ),
+    ),
   };
 
   /** Every window's ε, blended; and its raw variance. */

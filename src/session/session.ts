@@ -36,14 +36,13 @@ const inMemoryLimit = 8 << 20;
  */
 export async function openGraph(graph: Graph, options: SessionOptions = {}): Promise<Session> {
   const size = [...graph.initializers.values()].reduce((n, t) => n + byteLength(t), 0);
-  if (size <= inMemoryLimit) return wrap(await create(encodeGraph(graph), graph.name, options));
+  if (size <= inMemoryLimit) return openModel(encodeGraph(graph), graph.name, options);
   const folder = await mkdtemp(path.join(tmpdir(), 'dsg-graph-'));
   const discard = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     const file = path.join(folder, 'graph.onnx');
     await writeGraph(graph, file, { externalFrom: 1024 });
-    const session = await create(file, graph.name, options);
-    return wrap(session, discard);
+    return await openModel(file, graph.name, options, { discard });
   } catch (error) {
     await discard();
     throw error;
@@ -51,6 +50,26 @@ export async function openGraph(graph: Graph, options: SessionOptions = {}): Pro
     // A mapped file lives on without its name, where the system lets go of names at all.
     if (process.platform !== 'win32') await discard();
   }
+}
+
+/** How a model is loaded, where it is not optimized first and then run. */
+export interface Loading {
+  /** `disabled` for what was optimized before. */
+  readonly level?: 'all' | 'disabled';
+  /** Where to write what the optimizations make of it: a file, and one for weights beside it. */
+  readonly optimized?: { readonly file: string; readonly data: string };
+  /** What is to be done after release. */
+  readonly discard?: () => Promise<void>;
+}
+
+/** Loads a model from its bytes or its file. */
+export async function openModel(
+  model: Uint8Array | string,
+  name: string,
+  options: SessionOptions,
+  loading: Loading = {},
+): Promise<Session> {
+  return wrap(await create(model, name, options, loading), loading.discard);
 }
 
 /** A session here or on another thread. */
@@ -64,14 +83,19 @@ async function create(
   model: Uint8Array | string,
   name: string,
   { device = 'cpu', threads, thread }: SessionOptions,
+  { level = 'all', optimized }: Loading,
 ): Promise<Runner> {
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: providersFor(device),
-    graphOptimizationLevel: 'all',
+    graphOptimizationLevel: level,
+    ...(optimized && { optimizedModelFilePath: optimized.file }),
     // Planning ahead allocates one more block beside the arena's from the second run on.
     enableMemPattern: false,
     // Values are computed twice on purpose, to save memory; see autodiff/recompute.ts.
-    extra: { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' } },
+    extra: {
+      optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },
+      ...(optimized && { session: externalWeights(optimized.data) }),
+    },
     logSeverityLevel: 3,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   };
@@ -83,6 +107,13 @@ async function create(
       ...(device === 'cpu' ? {} : { hint: 'try --device cpu' }),
     });
   }
+}
+
+function externalWeights(file: string): Record<string, string> {
+  return {
+    optimized_model_external_initializers_file_name: file,
+    optimized_model_external_initializers_min_size_in_bytes: '1024',
+  };
 }
 
 async function createOn(

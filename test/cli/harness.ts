@@ -26,8 +26,10 @@ export interface Circumstances {
 
 export async function dsg(
   args: readonly string[],
-  { terminal = false, env = {}, signal, watch }: Circumstances = {},
+  { terminal = false, env: given = {}, signal, watch }: Circumstances = {},
 ): Promise<Outcome> {
+  // Never the user's own; see helpers/cache-folder.ts.
+  const env = { DSG_CACHE: process.env['DSG_CACHE'], ...given };
   const written = { stdout: '', stderr: '' };
   const output = (name: keyof typeof written) => ({
     isTTY: terminal,

@@ -1,0 +1,132 @@
+import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { openCache, type Cache } from '../../src/cache/cache.ts';
+import { seal } from '../../src/cache/entry.ts';
+import { writeGraph } from '../../src/onnx/write.ts';
+import { superResolution } from '../../src/operators/superresolution.ts';
+import { gaussianBlur } from '../../src/operators/blur.ts';
+import type { Operator } from '../../src/operators/operator.ts';
+import { loadModel } from '../../src/pipeline/model.ts';
+import { openRestorer } from '../../src/pipeline/restore.ts';
+import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
+import { smallNetwork } from '../helpers/small-network.ts';
+
+const root = temporaryFolder();
+const file = join(root, 'model.onnx');
+let count = 0;
+
+const write = (seed: number): Promise<void> =>
+  // Weights beside the model, as large ones have them.
+  writeGraph(smallNetwork({ seed }), file, { externalFrom: 1024 });
+
+beforeAll(() => write(0));
+
+function open(): { cache: Cache; notes: string[] } {
+  const notes: string[] = [];
+  const folder = join(root, String(++count));
+  return { cache: openCache({ folder, limit: 1e9, note: (line) => notes.push(line) }), notes };
+}
+
+interface Run {
+  readonly cache?: Cache | undefined;
+  readonly operator?: Operator;
+  readonly side?: number;
+}
+
+/** Three guided steps out of four, so that both graphs run. */
+async function sampled({ cache, operator, side = 16 }: Run): Promise<Tensor> {
+  const restorer = openRestorer({
+    model: await loadModel(file),
+    method: { name: 'dsg', rate: 0.1, interval: 3 },
+    sampler: { name: 'ddim', eta: 1 },
+    steps: 4,
+    seed: 0,
+    session: { device: 'cpu' },
+    cache,
+  });
+  const measurement = tensor([3, side, side], new Float32Array(3 * side * side).fill(0.3));
+  const blur = operator ?? gaussianBlur({ size: 9, std: 1 });
+  const run = restorer.restore([{ name: 'a', measurement, operator: blur }]);
+  try {
+    for (;;) {
+      const { value, done } = await run.next();
+      if (done) return value[0] as Tensor;
+    }
+  } finally {
+    await restorer.release();
+  }
+}
+
+const graphs = async (cache: Cache): Promise<number> => (await cache.list()).length;
+
+describe('the cache of derived graphs', () => {
+  test('changes no bit, whether graphs come out of it or go into it', async () => {
+    const { cache, notes } = open();
+    const without = await sampled({});
+    expect(await sampled({ cache })).toEqual(without);
+    expect(await graphs(cache)).toBe(2);
+    expect(await sampled({ cache })).toEqual(without);
+    expect(await graphs(cache)).toBe(2);
+    expect(notes).toEqual([]);
+  });
+
+  test('says of each entry what it is', async () => {
+    const { cache } = open();
+    await sampled({ cache });
+    const abouts = (await cache.list()).map(({ about }) => about);
+    const shapes = { x: [1, 3, 16, 16] };
+    for (const graph of ['step', 'guided'])
+      expect(abouts).toContainEqual({ model: file, graph, device: 'cpu', shapes });
+  });
+
+  test('tells models, operators and measurements apart', async () => {
+    const { cache } = open();
+    await sampled({ cache });
+    await sampled({ cache, operator: gaussianBlur({ size: 9, std: 2 }) });
+    expect(await graphs(cache)).toBe(3);
+    await sampled({ cache, operator: superResolution({ scale: 2 }), side: 8 });
+    expect(await graphs(cache)).toBe(4);
+    await write(1);
+    try {
+      const other = await sampled({ cache });
+      expect(await graphs(cache)).toBe(6);
+      expect(other).toEqual(await sampled({}));
+    } finally {
+      await write(0);
+    }
+  });
+
+  test('notices weights that changed beside an unchanged .onnx file', async () => {
+    const { cache } = open();
+    const [model, weights] = [file, `${file}.data`];
+    for (const name of [model, weights]) utimesSync(name, 1000, 1000);
+    const before = await sampled({ cache });
+    const graph = smallNetwork({ seed: 2 });
+    await writeGraph(graph, join(root, 'other', 'model.onnx'), { externalFrom: 1024 });
+    writeFileSync(weights, readFileSync(join(root, 'other', 'model.onnx.data')));
+    try {
+      expect(await sampled({ cache })).not.toEqual(before);
+    } finally {
+      await write(0);
+    }
+  });
+
+  test('does without an entry that ONNX Runtime refuses', async () => {
+    const { cache, notes } = open();
+    const without = await sampled({});
+    const folder = join(cache.place.folder, 'graphs');
+    await sampled({ cache });
+    // Whole as far as the cache can tell, and yet no model.
+    for (const key of readdirSync(folder)) {
+      rmSync(join(folder, key, 'entry.json'));
+      writeFileSync(join(folder, key, 'graph.onnx'), 'nonsense');
+      await seal(join(folder, key), key, {});
+    }
+    expect(await sampled({ cache })).toEqual(without);
+    expect(notes).toHaveLength(2);
+    expect(await sampled({ cache })).toEqual(without);
+    expect(notes).toHaveLength(2);
+  });
+});
