@@ -1,7 +1,7 @@
 /** Small classifiers as ONNX files, with an open batch. */
 import { writeFileSync } from 'node:fs';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
-import type { Value } from '../../src/onnx/graph.ts';
+import { emptyGraph, type Value } from '../../src/onnx/graph.ts';
 import { initializerFrom } from '../../src/onnx/initializer.ts';
 import { encodeOpenBatch } from './open-batch.ts';
 import { randomTensor } from './random.ts';
@@ -12,6 +12,7 @@ interface ClassifierShape {
   readonly classes?: number;
   /** Give it a timestep as well, which the logits depend on. */
   readonly noisy?: boolean;
+  readonly opset?: number;
   /** In place of the usual nodes, from an image `[1,C,H,W]` to anything. */
   readonly head?: (b: GraphBuilder, image: Value) => Value;
 }
@@ -19,9 +20,9 @@ interface ClassifierShape {
 /** Writes logits = tanh(image) W, times 1 + t/1000 where it takes t; returns the path. */
 export function writeClassifier(
   file: string,
-  { image, classes = 3, noisy = false, head }: ClassifierShape,
+  { image, classes = 3, noisy = false, opset = 17, head }: ClassifierShape,
 ): string {
-  const b = new GraphBuilder();
+  const b = new GraphBuilder(emptyGraph('classifier', opset));
   const x = b.input('image', 'float32', [1, ...image]);
   const t = noisy ? b.input('t', 'float32', [1]) : undefined;
   const features = image.reduce((n, d) => n * d, 1);

@@ -93,6 +93,39 @@ function epsilon(
   return b.reshape(eps, [-1, ...mixture.shape]);
 }
 
+/** Three classes at the corners of a triangle, as in figure 2 of Ho & Salimans (2022). */
+export const triangle: Mixture = {
+  shape: [2, 1, 1],
+  weights: [1 / 3, 1 / 3, 1 / 3],
+  means: [90, 210, 330].map((degrees) => {
+    const angle = (degrees * Math.PI) / 180;
+    return [0.4 * Math.cos(angle), 0.4 * Math.sin(angle)];
+  }),
+  variances: [1, 2, 3].map(() => [0.04, 0.04]),
+};
+
+/** A component of a mixture by itself. */
+export function component({ shape, means, variances }: Mixture, k: number): Mixture {
+  return { shape, weights: [1], means: [means[k] ?? []], variances: [variances[k] ?? []] };
+}
+
+/** log p_t(x_t) of the mixture, in float64. */
+export function logDensity(
+  { weights, means, variances }: Mixture,
+  x: readonly number[],
+  alphaBar: number,
+): number {
+  const logs = weights.map((w, k) =>
+    x.reduce((log, v, i) => {
+      const total = alphaBar * (variances[k]?.[i] ?? 0) + 1 - alphaBar;
+      const centred = v - Math.sqrt(alphaBar) * (means[k]?.[i] ?? 0);
+      return log - 0.5 * (centred ** 2 / total + Math.log(2 * Math.PI * total));
+    }, Math.log(w)),
+  );
+  const top = Math.max(...logs);
+  return top + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - top), 0));
+}
+
 /** E[x₀ | x_t] of the mixture, in float64. */
 export function posteriorMean(
   { weights, means, variances }: Mixture,

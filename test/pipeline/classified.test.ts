@@ -134,6 +134,17 @@ describe.each(kinds)('%s', (_, classifier) => {
     }
   });
 
+  test('may be of a newer operator set than the network', async () => {
+    const model = await modelOf('opsets');
+    const given = { image, noisy: classifier === noisy, opset: 20 };
+    const newer = await loadClassifier(writeClassifier(at('newer.onnx'), given));
+    const [one, other] = [
+      await denoise(model, { classifier: { classifier } }),
+      await denoise(model, { classifier: { classifier: newer } }),
+    ];
+    expect(other.eps).toEqual(one.eps);
+  });
+
   test('memory is estimated with it', async () => {
     const model = await modelOf('memory');
     const job = { name: 'a', size: { height: 9, width: 12 } };
