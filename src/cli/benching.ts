@@ -43,7 +43,7 @@ export async function benchAll(
   io: Io,
 ): Promise<number> {
   const { output } = values;
-  const inputs = await findInputs(paths, output);
+  const inputs = await findInputs(paths, { except: output });
   if (values.fid !== undefined && inputs.length < 2)
     throw new UserError('--fid compares sets of images, and there is one image', {
       hint: 'leave out --fid, or give more images',

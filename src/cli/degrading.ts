@@ -17,7 +17,11 @@ export async function degradeAll(
   io: Io,
 ): Promise<number> {
   const { seed, fit } = values;
-  const inputs = await findInputs(paths, values.output, io.stdin);
+  const inputs = await findInputs(paths, {
+    except: values.output,
+    stdin: io.stdin,
+    base: values.base,
+  });
   const options = { plan: await planOf(values), sigma: sigmaOf(values), seed, fit };
   const destination = await openDestination(values.output, inputs, values.format);
   const { format } = destination;

@@ -8,10 +8,20 @@ import { fileFailure } from '../files/failure.ts';
 export interface Input {
   readonly file: string;
   /**
-   * Path relative to the given folder, or base name, with `/` between parts and no extension.
-   * It names the image's noise and its results.
+   * Path relative to the base or the given folder, or base name, with `/` between parts and no
+   * extension. It names the image's noise and its results.
    */
   readonly name: string;
+}
+
+/** Where `findInputs` looks, besides what it is given. */
+export interface Search {
+  /** A folder of results: what lies under it is passed over. */
+  readonly except?: string | undefined;
+  /** What `-` stands for, a name a line. */
+  readonly stdin?: AsyncIterable<string | Uint8Array> | undefined;
+  /** The folder that names are relative to, whatever is given. */
+  readonly base?: string | undefined;
 }
 
 /** What folders are searched for; a file given by itself may have any name. */
@@ -27,26 +37,35 @@ export function stemOf(file: string): string {
 }
 
 /**
- * Files as they are, folders searched to any depth in the order of names, and what patterns match;
- * what lies under `except`, a folder of results, is passed over. `-` stands for the lines of
- * `stdin`. A missing file is left to whoever reads it.
- * @throws UserError for a folder or pattern without images, or two images of one name
+ * Files as they are, folders searched to any depth in the order of names, and what patterns match.
+ * A missing file is left to whoever reads it.
+ * @throws UserError for a folder or pattern without images, an image that is not below the base, or
+ * two images of one name
  */
 export async function findInputs(
   paths: readonly string[],
-  except?: string,
-  stdin?: AsyncIterable<string | Uint8Array>,
+  { except, stdin, base }: Search = {},
 ): Promise<Input[]> {
-  const inputs: Input[] = [];
+  const found: Input[] = [];
   const results = except && path.resolve(except);
   for (const given of paths) {
     if (given === '-' && stdin)
-      for (const line of await listed(stdin)) inputs.push(...(await findIn(line, results, false)));
-    else inputs.push(...(await findIn(given, results, true)));
+      for (const line of await listed(stdin)) found.push(...(await findIn(line, results, false)));
+    else found.push(...(await findIn(given, results, true)));
   }
+  const inputs = base === undefined ? found : found.map(({ file }) => below(base, file));
   refuseSameNames(inputs);
   return inputs;
 }
+
+function below(base: string, file: string): Input {
+  const relative = path.relative(base, file);
+  if (relative.startsWith('..') || path.isAbsolute(relative))
+    throw new UserError(`${file}: not below the folder of --base, ${base}`);
+  return { file, name: nameOf(relative) };
+}
+
+const nameOf = (relative: string): string => stemOf(relative).split(path.sep).join('/');
 
 /** Lines, or what is between NUL characters if there are any, as `find -print0` writes them. */
 async function listed(stdin: AsyncIterable<string | Uint8Array>): Promise<string[]> {
@@ -74,10 +93,7 @@ async function findIn(
     throw new UserError(`${given}: no images ${isPattern ? 'match' : 'in this folder'}`, {
       hint: 'images are PNG, JPEG, WebP, TIFF, AVIF, GIF, SVG or .npy files',
     });
-  return images.map((file) => {
-    const relative = path.relative(base, file);
-    return { file, name: stemOf(relative).split(path.sep).join('/') };
-  });
+  return images.map((file) => ({ file, name: nameOf(path.relative(base, file)) }));
 }
 
 /** The folders before the first part that is a pattern. */
@@ -112,7 +128,9 @@ function refuseSameNames(inputs: readonly Input[]): void {
     if (other)
       throw new UserError(
         `two images are named '${input.name}': ${other.file} and ${input.file}; results go by name`,
-        { hint: 'give the folder above them, so that names include folders, or rename one' },
+        {
+          hint: 'give the folder above them, or name it with --base, so that names include folders',
+        },
       );
     byName.set(name, input);
   }

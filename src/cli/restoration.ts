@@ -52,7 +52,11 @@ export async function restoreAll(
 ): Promise<number> {
   refuseIdle(values);
   const { lanes, samples, seed, steps, simulate, trace } = values;
-  const found = await findInputs(paths, values.output, io.stdin);
+  const found = await findInputs(paths, {
+    except: values.output,
+    stdin: io.stdin,
+    base: values.base,
+  });
   const inputs = values.shard ? shareOf(found, shardOf(values.shard, io.env)) : found;
   const model = await openModel(values);
   refuseChannels(model, [3]);

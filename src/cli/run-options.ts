@@ -1,5 +1,14 @@
 /** Options of every command that samples: what runs it, and what it leaves behind. */
-import { choice, flag, integer, integerOr, option, optionWith } from './options.ts';
+import { choice, flag, integer, integerOr, option, optionWith, text } from './options.ts';
+
+/** Of commands that mirror a tree of inputs. */
+export const baseOption = option(
+  '--base <folder>',
+  'Advanced',
+  'name inputs, and mirror folders, by paths below this; for lists and expanded patterns',
+  text,
+  'the folder or pattern given; a file has its own name',
+);
 
 export const runOptions = {
   format: option(

@@ -38,7 +38,10 @@ it.each(cases)('%s', async (_, operands, stdin, names) => {
   const separator = stdin?.includes('\0') ? '\0' : '\n';
   const lines = stdin?.split(separator).map(absolute).join(separator);
   const given = lines === undefined ? undefined : Readable.from([lines]);
-  const inputs = await findInputs(operands.map(absolute), at('out'), given);
+  const inputs = await findInputs(operands.map(absolute), {
+    except: at('out'),
+    stdin: given,
+  });
   expect(inputs.map((input) => input.name)).toEqual(names);
 });
 
@@ -48,6 +51,14 @@ it.each([
   ['-', `${at('a.png')}\n${at('deep/a.png')}`, "two images are named 'a'"],
 ])('%s is refused', async (operand, stdin, message) => {
   const given = stdin === undefined ? undefined : Readable.from([stdin]);
-  const finding = findInputs([operand === '-' ? operand : at(operand)], undefined, given);
+  const finding = findInputs([operand === '-' ? operand : at(operand)], { stdin: given });
   await expect(finding).rejects.toThrow(message);
+});
+
+it('names by paths below a base, whether listed, given or found', async () => {
+  const stdin = Readable.from([`${at('a.png')}\n${at('deep/a.png')}\n`]);
+  const inputs = await findInputs(['-', at('deep/er')], { stdin, base: folder });
+  expect(inputs.map((input) => input.name)).toEqual(['a', 'deep/a', 'deep/er/c']);
+  const outside = findInputs([at('a.png')], { base: at('deep') });
+  await expect(outside).rejects.toThrow('a.png: not below the folder of --base');
 });

@@ -138,7 +138,7 @@ it.skipIf(!canRun('sbatch') || !canStartSlurm)(
       });
       expect({ status: done.status, stderr: done.stderr }).toEqual({ status: 0, stderr: '' });
     } finally {
-      cluster.stop();
+      await cluster.stop();
     }
     expect(filesIn(at('logs'))).toEqual(['1.txt', '2.txt', '3.txt']);
     expect(digestsOf(out, images)).toEqual(digestsOf(whole, images));

@@ -1,5 +1,6 @@
 /** A Slurm cluster of this machine alone, for as long as a test needs it. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface Cluster {
   /** What sbatch needs to find it. */
   readonly env: NodeJS.ProcessEnv;
-  stop(): void;
+  /** Ends it, and waits until nothing writes into its folder. */
+  stop(): Promise<void>;
 }
 
 const daemons = ['slurmctld', 'slurmd'] as const;
@@ -51,14 +53,18 @@ export async function startSlurm(folder: string): Promise<Cluster> {
     const log = openSync(at(`${daemon}.log`), 'w');
     return spawn(daemon, ['-D'], { env, stdio: ['ignore', log, log] });
   });
-  const stop = (): void => running.forEach((child) => child.kill());
+  const ended = running.map((child) => once(child, 'exit'));
+  const stop = async (): Promise<void> => {
+    for (const child of running) child.kill();
+    await Promise.all(ended);
+  };
   const idle = (): boolean =>
     spawnSync('sinfo', ['--noheader', '--format=%T'], { env, encoding: 'utf8' }).stdout.startsWith(
       'idle',
     );
   for (let tries = 0; !idle(); tries++) {
     if (tries === 60) {
-      stop();
+      await stop();
       throw new Error(`Slurm did not start; see ${folder}`);
     }
     await sleep(500);

@@ -11,6 +11,7 @@ import {
   text,
   type Values,
 } from '../options.ts';
+import { baseOption } from '../run-options.ts';
 import { defineCommand } from './command.ts';
 
 const { task: _, ...parameters } = degradationOptions;
@@ -32,6 +33,7 @@ const options = {
     choice(['png', 'webp', 'tiff', 'npy']),
     'png',
   ),
+  base: baseOption,
   json: flag('--json', 'Output', 'print one JSON document on stdout instead of lines'),
   quiet: flag('-q, --quiet', 'Output', 'print no notes or hints'),
 } as const;

@@ -4,7 +4,7 @@ import { degradationOptions } from '../degradation.ts';
 import { cardOptions } from '../model-card.ts';
 import { flag, integer, integerOr, option, optionWith, requiredOption, text } from '../options.ts';
 import type { Values } from '../options.ts';
-import { runOptions } from '../run-options.ts';
+import { baseOption, runOptions } from '../run-options.ts';
 import { samplingOptions } from '../settings.ts';
 import { shardKind } from '../shard.ts';
 import { defineCommand } from './command.ts';
@@ -38,6 +38,7 @@ const options = {
   ...cardOptions,
   ...runOptions,
   batch: { ...runOptions.batch, otherwise: '1; auto with --samples' },
+  base: baseOption,
   shard: option(
     '--shard <part>',
     'Advanced',
