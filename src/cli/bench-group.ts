@@ -75,7 +75,7 @@ export async function restoreGroup(
         ...settings,
         steps,
         seed: values.seed,
-        session: { device: values.device },
+        session: { device: values.device, precision: values.precision },
         cache,
       });
       progress.start({ first, size: 1 });

@@ -77,7 +77,7 @@ const keyOf = (task: Task, { title }: Way, steps: number): string => [task, titl
 
 /** @returns the exit code: 1 if a restoration diverged */
 export async function demonstrate(
-  { output, steps, quiet, device }: DemoValues,
+  { output, steps, quiet, device, precision }: DemoValues,
   io: Io,
 ): Promise<number> {
   const began = performance.now();
@@ -95,7 +95,7 @@ export async function demonstrate(
       // Without a terminal the notes are enough.
       const silent = quiet || !io.stderr.isTTY;
       progress = openLanes(io, { images, steps: count, batch: 1, quiet: silent, lanes });
-      const given = { model, device, cache, lanes, progress, report, io };
+      const given = { model, device, precision, cache, lanes, progress, report, io };
       const found = restoreAll(examples, count, given);
       for (const [key, restored] of await found) results.set(key, restored);
     }
@@ -137,13 +137,14 @@ async function restoreAll(
     readonly model: Model;
     readonly device: DemoValues['device'];
     readonly cache: Cache | undefined;
+    readonly precision: DemoValues['precision'];
     readonly lanes: number;
     readonly progress: readonly Progress[];
     readonly report: Report;
     readonly io: Io;
   },
 ): Promise<Map<string, Restored>> {
-  const { model, device, cache, lanes, progress, report, io } = given;
+  const { model, device, precision, cache, lanes, progress, report, io } = given;
   const jobs = examples.flatMap((example) =>
     ways.map((way) => {
       const side = Math.sqrt(cleanOf(example).data.length / 3);
@@ -160,7 +161,7 @@ async function restoreAll(
     sampler: { name: 'ddim', eta: 1 },
     steps,
     seed,
-    session: { device },
+    session: { device, precision },
     cache,
     lanes,
     ...(io.signal && { signal: io.signal }),

@@ -7,8 +7,8 @@ import { writeImage } from '../image/write.ts';
 import { nameOf } from '../pipeline/generate.ts';
 import type { Wanted } from '../pipeline/job.ts';
 import { canvasFor, type Model, type Size } from '../pipeline/model.ts';
-import { providersFor } from '../session/device.ts';
 import { cacheFor } from './caching.ts';
+import { computing, showComputing } from './computing.ts';
 import type { GenerateValues } from './commands/generate.ts';
 import { conditioningOf, recordOf, showConditioning, type Conditioning } from './conditioning.ts';
 import { openDestination, type Destination } from './destination.ts';
@@ -31,7 +31,7 @@ const gap = 2;
 /** @returns the exit code: 1 if some image failed */
 export async function generateAll(values: GenerateValues, io: Io): Promise<number> {
   refuseIdle(values);
-  const { count, steps, seed, device, lanes, trace } = values;
+  const { count, steps, seed, device, precision, lanes, trace } = values;
   const model = await openModel(values);
   const size = sizeFor(values, model);
   const conditioning = await conditioningOf(values, model);
@@ -49,7 +49,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
     ...settings,
     steps,
     seed,
-    device: providersFor(device)[0],
+    ...computing(values),
   };
   const { onnxruntime } = versions();
   const made = { revision, onnxruntime, model: facts.sha256, card: model.card, options };
@@ -68,7 +68,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
 
   const began = performance.now();
   const jobs: readonly Wanted[] = due.map(({ name }) => ({ name, size, condition }));
-  const session = { device };
+  const session = { device, precision };
   const cache = cacheFor(io, report.note);
   try {
     await sampleAll(
@@ -142,7 +142,7 @@ async function writeGrid(
 
 function describe(
   model: Model,
-  { steps, seed, device }: GenerateValues,
+  values: GenerateValues,
   settings: Settings,
   conditioning: Conditioning,
 ): string {
@@ -150,7 +150,7 @@ function describe(
   const inferred = model.inferred.length > 0 ? `; inferred ${model.inferred.join(', ')}` : '';
   return (
     `${path.basename(model.file)}: ${[...kind, showSettings(settings)].join(', ')}, ` +
-    `${steps} steps, seed ${seed}, ${providersFor(device)[0]}${inferred}`
+    `${values.steps} steps, seed ${values.seed}, ${showComputing(values)}${inferred}`
   );
 }
 

@@ -5,7 +5,7 @@ import type { Degradation } from '../pipeline/degradation.ts';
 import { sha256, type Model } from '../pipeline/model.ts';
 import { readRecord, recordPath, valuesHash } from '../pipeline/record.ts';
 import type { Replay } from '../pipeline/restore.ts';
-import { providersFor } from '../session/device.ts';
+import { computing } from './computing.ts';
 import type { RestoreValues } from './commands/restore.ts';
 import { recordOf, type Conditioning } from './conditioning.ts';
 import { sigmaOf, type Plan } from './degradation.ts';
@@ -51,7 +51,7 @@ export function identifier(context: IdentityContext): (input: Input) => Promise<
   const common = {
     revision,
     onnxruntime: versions().onnxruntime,
-    device: providersFor(values.device)[0],
+    ...computing(values),
     model: facts.sha256,
     card: model.card,
     steps,

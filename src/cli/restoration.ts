@@ -4,8 +4,8 @@ import type { Condition } from '../pipeline/condition.ts';
 import type { Task } from '../pipeline/degradation.ts';
 import type { Model } from '../pipeline/model.ts';
 import { posteriorOf } from '../pipeline/posterior.ts';
-import { providersFor } from '../session/device.ts';
 import { cacheFor } from './caching.ts';
+import { computing, showComputing } from './computing.ts';
 import type { RestoreValues } from './commands/restore.ts';
 import { conditioningOf, recordOf, showConditioning, type Conditioning } from './conditioning.ts';
 import { openDestination } from './destination.ts';
@@ -108,7 +108,7 @@ export async function restoreAll(
       classifier,
       steps,
       seed,
-      session: { device: values.device },
+      session: { device: values.device, precision: values.precision },
       cache: cacheFor(io, report.note),
       batch,
       lanes,
@@ -163,11 +163,12 @@ export async function restoreAll(
 
 /** Says how a task is restored, when its first image comes. */
 function taskNoter(
-  { steps, samples, seed, device }: RestoreValues,
+  values: RestoreValues,
   model: Model,
   conditioning: Conditioning,
   report: Report,
 ): (task: Task, settings: Settings) => void {
+  const { steps, samples, seed } = values;
   const noted = new Set<Task>();
   return (task, settings) => {
     if (noted.has(task)) return;
@@ -177,7 +178,7 @@ function taskNoter(
     report.note(
       `${path.basename(model.file)}: ${[task, ...told, showSettings(settings)].join(', ')}, ${steps} steps, ` +
         (samples > 1 ? `${samples} samples, ` : '') +
-        `seed ${seed}, ${providersFor(device)[0]}${inferred}`,
+        `seed ${seed}, ${showComputing(values)}${inferred}`,
     );
   };
 }
@@ -188,7 +189,7 @@ function effective(
   values: RestoreValues,
   conditioning: Conditioning,
 ): object {
-  const { steps, samples, seed, device, fit, simulate, replay } = values;
+  const { steps, samples, seed, fit, simulate, replay } = values;
   return {
     task: degradation.task,
     ...recordOf(conditioning),
@@ -197,7 +198,7 @@ function effective(
     ...(samples > 1 && { samples }),
     seed,
     simulate,
-    device: providersFor(device)[0],
+    ...computing(values),
     ...(fit && { fit }),
     ...(replay !== undefined && { replay }),
   };

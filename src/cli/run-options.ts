@@ -10,6 +10,24 @@ export const baseOption = option(
   'the folder or pattern given; a file has its own name',
 );
 
+/** What runs the network, and how exactly. */
+export const deviceOptions = {
+  device: optionWith(
+    '--device <name>',
+    'Advanced',
+    'what runs the network',
+    choice(['auto', 'cpu', 'cuda', 'webgpu', 'openvino']),
+    'auto',
+  ),
+  precision: optionWith(
+    '--precision <name>',
+    'Advanced',
+    'of the network; bf16 with --device openvino',
+    choice(['fp32', 'bf16']),
+    'fp32',
+  ),
+} as const;
+
 export const runOptions = {
   format: option(
     '--format <name>',
@@ -46,11 +64,5 @@ export const runOptions = {
     integer(1),
     1,
   ),
-  device: optionWith(
-    '--device <name>',
-    'Advanced',
-    'what runs the network',
-    choice(['auto', 'cpu', 'cuda', 'webgpu']),
-    'auto',
-  ),
+  ...deviceOptions,
 } as const;

@@ -60,7 +60,7 @@ export async function* restore<J extends Job>(
   const { batch = 1, lanes = 1, signal } = options;
   const stop = new AbortController();
   const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  const onCpu = chooseDevice(options.session?.device ?? 'cpu') === 'cpu';
+  const onCpu = ['cpu', 'openvino'].includes(chooseDevice(options.session?.device ?? 'cpu'));
   // How much memory a GPU has left is not known here.
   const most = (job: J): number | Promise<number> => {
     if (batch !== 'auto') return batch;

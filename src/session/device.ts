@@ -4,8 +4,9 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
+import { requireOpenVino } from './openvino-library.ts';
 
-export const devices = ['auto', 'cpu', 'cuda', 'webgpu'] as const;
+export const devices = ['auto', 'cpu', 'cuda', 'webgpu', 'openvino'] as const;
 export type Device = (typeof devices)[number];
 
 /** The providers that this installation of ONNX Runtime can load. */
@@ -28,6 +29,10 @@ function hasCudaLibrary(): boolean {
  * @throws UserError if a provider is asked for that is not installed: no silent fall-back
  */
 export function chooseDevice(device: Device): Exclude<Device, 'auto'> {
+  if (device === 'openvino') {
+    requireOpenVino();
+    return device;
+  }
   const installed = installedProviders();
   if (device === 'auto') return installed.includes('cuda') ? 'cuda' : 'cpu';
   if (installed.includes(device)) return device;

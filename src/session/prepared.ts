@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Graph } from '../onnx/graph.ts';
 import { writeGraph } from '../onnx/write.ts';
 import { chooseDevice } from './device.ts';
+import { formFor } from './form.ts';
 import { openModel, type Session, type SessionOptions } from './session.ts';
 
 const files = { model: 'graph.onnx', data: 'graph.onnx.data' } as const;
@@ -20,9 +21,10 @@ export async function prepareGraph(
   options: SessionOptions,
 ): Promise<void> {
   const file = path.join(folder, files.model);
-  if (chooseDevice(options.device ?? 'cpu') !== 'cpu') {
+  const device = chooseDevice(options.device ?? 'cpu');
+  if (device !== 'cpu') {
     // What other providers make of a graph cannot be written down.
-    await writeGraph(graph, file, { externalFrom: 1024 });
+    await writeGraph(formFor(device, graph), file, { externalFrom: 1024 });
     return;
   }
   const derived = path.join(folder, 'derived.onnx');

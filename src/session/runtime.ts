@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { env } from 'onnxruntime-node';
 import { chooseDevice, type Device } from './device.ts';
+import { openVinoRecord } from './openvino-library.ts';
 
 /**
  * ONNX Runtime's version, the device, and what it depends on. For the CPU that is the processor with
@@ -11,12 +12,16 @@ import { chooseDevice, type Device } from './device.ts';
  */
 export function runtimeOf(device: Device): string[] {
   const chosen = chooseDevice(device);
-  const below = { cpu: processor, cuda: nvidiaDriver, webgpu: nvidiaDriver }[chosen];
+  const below = { cpu: processor, cuda: nvidiaDriver, webgpu: nvidiaDriver, openvino }[chosen];
   return [`onnxruntime ${env.versions.node}`, chosen, below()];
 }
 
 function processor(): string {
   return [process.platform, process.arch, cpus()[0]?.model, instructionSets()].join();
+}
+
+function openvino(): string {
+  return [processor(), ...Object.values(openVinoRecord())].join();
 }
 
 /** As Linux lists them; a virtual machine may hide some of what the model of the processor has. */

@@ -1,19 +1,25 @@
-/** Runs graphs on ONNX Runtime. */
+/** Runs graphs, on ONNX Runtime or OpenVINO. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Float16Array } from '@petamoriken/float16';
-import * as ort from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
 import { byteLength } from '../onnx/initializer.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { encodeGraph, writeGraph } from '../onnx/write.ts';
 import { showShape, tensor, type Tensor } from '../tensor/tensor.ts';
-import { providersFor, type Device } from './device.ts';
-import type { RawTensor, SessionThread } from './thread.ts';
+import { chooseDevice, providersFor, type Device } from './device.ts';
+import { openVinoOptions } from './openvino.ts';
+import { checkPrecision, type Precision } from './precision.ts';
+import { createRunner } from './runner.js';
+import { formFor } from './form.ts';
+import type { RawTensor, Runner, RunnerInput, SessionThread } from './thread.ts';
 
 export interface SessionOptions {
   readonly device?: Device;
+  /** What the network is computed in; float32 if left out. */
+  readonly precision?: Precision | undefined;
   /** Threads within an operator; ONNX Runtime's own choice (one a core) if left out. */
   readonly threads?: number;
   /** Where to run; the calling thread, which then stands still during a run, if left out. */
@@ -32,9 +38,10 @@ const inMemoryLimit = 8 << 20;
 
 /**
  * Loads a graph. Weights are mapped from a temporary file and not copied.
- * @throws UserError if the device is not there or ONNX Runtime refuses the graph
+ * @throws UserError if the device is not there, has not the precision, or refuses the graph
  */
-export async function openGraph(graph: Graph, options: SessionOptions = {}): Promise<Session> {
+export async function openGraph(given: Graph, options: SessionOptions = {}): Promise<Session> {
+  const graph = formFor(options.device ?? 'cpu', given);
   const size = [...graph.initializers.values()].reduce((n, t) => n + byteLength(t), 0);
   if (size <= inMemoryLimit) return openModel(encodeGraph(graph), graph.name, options);
   const folder = await mkdtemp(path.join(tmpdir(), 'dsg-graph-'));
@@ -72,20 +79,35 @@ export async function openModel(
   return wrap(await create(model, name, options, loading), loading.discard);
 }
 
-/** A session here or on another thread. */
-interface Runner {
-  readonly inputs: readonly ort.InferenceSession.ValueMetadata[];
-  run(feeds: Record<string, RawTensor>): Promise<Record<string, RawTensor>>;
-  release(): Promise<void>;
-}
-
 async function create(
   model: Uint8Array | string,
   name: string,
-  { device = 'cpu', threads, thread }: SessionOptions,
-  { level = 'all', optimized }: Loading,
+  options: SessionOptions,
+  loading: Loading,
 ): Promise<Runner> {
-  const options: ort.InferenceSession.SessionOptions = {
+  const device = chooseDevice(options.device ?? 'cpu');
+  checkPrecision(device, options.precision ?? 'fp32');
+  try {
+    const input =
+      device === 'openvino'
+        ? { model, openvino: await openVinoOptions(model, name, options) }
+        : { model, options: onnxRuntimeOptions(device, options, loading) };
+    return await (options.thread ? createOn(options.thread, input) : createRunner(input));
+  } catch (cause) {
+    const runtime = device === 'openvino' ? 'OpenVINO' : `ONNX Runtime (${device})`;
+    throw new UserError(`${name}: ${runtime}: ${(cause as Error).message}`, {
+      cause,
+      ...(device === 'cpu' ? {} : { hint: 'try --device cpu' }),
+    });
+  }
+}
+
+function onnxRuntimeOptions(
+  device: Device,
+  { threads }: SessionOptions,
+  { level = 'all', optimized }: Loading,
+): InferenceSession.SessionOptions {
+  return {
     executionProviders: providersFor(device),
     graphOptimizationLevel: level,
     ...(optimized && { optimizedModelFilePath: optimized.file }),
@@ -99,14 +121,6 @@ async function create(
     logSeverityLevel: 3,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   };
-  try {
-    return await (thread ? createOn(thread, model, options) : createHere(model, options));
-  } catch (cause) {
-    throw new UserError(`${name}: ONNX Runtime (${device}): ${(cause as Error).message}`, {
-      cause,
-      ...(device === 'cpu' ? {} : { hint: 'try --device cpu' }),
-    });
-  }
 }
 
 function externalWeights(file: string): Record<string, string> {
@@ -116,37 +130,12 @@ function externalWeights(file: string): Record<string, string> {
   };
 }
 
-async function createOn(
-  thread: SessionThread,
-  model: Uint8Array | string,
-  options: ort.InferenceSession.SessionOptions,
-): Promise<Runner> {
-  const { session, inputs } = await thread.create({ model, options });
+async function createOn(thread: SessionThread, input: RunnerInput): Promise<Runner> {
+  const { session, inputs } = await thread.create(input);
   return {
     inputs,
     run: (feeds) => thread.run({ session, feeds }),
     release: () => thread.release({ session }),
-  };
-}
-
-async function createHere(
-  model: Uint8Array | string,
-  options: ort.InferenceSession.SessionOptions,
-): Promise<Runner> {
-  const session = await (typeof model === 'string'
-    ? ort.InferenceSession.create(model, options)
-    : ort.InferenceSession.create(model, options));
-  return {
-    inputs: session.inputMetadata,
-    run: (feeds) =>
-      session.run(
-        Object.fromEntries(
-          Object.entries(feeds).map(([key, { type, data, dims }]) => {
-            return [key, new ort.Tensor(type, data as never, dims)];
-          }),
-        ),
-      ),
-    release: () => session.release(),
   };
 }
 
@@ -170,7 +159,7 @@ function wrap(runner: Runner, discard?: () => Promise<void>): Session {
   };
 }
 
-function toRaw(feed: Tensor, meta: ort.InferenceSession.ValueMetadata): RawTensor {
+function toRaw(feed: Tensor, meta: InferenceSession.ValueMetadata): RawTensor {
   if (!meta.isTensor) throw new UserError(`input '${meta.name}' is not a tensor`);
   const fits =
     feed.shape.length === meta.shape.length &&

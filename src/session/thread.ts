@@ -1,16 +1,31 @@
-/** A thread that ONNX Runtime may block, so that the one that reads, writes and answers goes on. */
+/** A thread that a runtime may block, so that the one that reads, writes and answers goes on. */
 import { Worker } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { OpenVinoOptions } from './openvino.ts';
 
 /** A tensor of any type, as it goes from thread to thread. */
 export type RawTensor = Pick<Tensor, 'type' | 'data' | 'dims'>;
 
+/** A model and how to load it, by ONNX Runtime or by OpenVINO. */
+export interface RunnerInput {
+  /** Its bytes, or its file. */
+  readonly model: Uint8Array | string;
+  readonly options?: InferenceSession.SessionOptions;
+  readonly openvino?: OpenVinoOptions;
+}
+
+/** A loaded model, here or on another thread. */
+export interface Runner {
+  readonly inputs: readonly InferenceSession.ValueMetadata[];
+  run(feeds: Record<string, RawTensor>): Promise<Record<string, RawTensor>>;
+  release(): Promise<void>;
+}
+
 /** What can be asked of the thread. */
 export interface Calls {
-  create(given: {
-    model: Uint8Array | string;
-    options: InferenceSession.SessionOptions;
-  }): Promise<{ session: number; inputs: readonly InferenceSession.ValueMetadata[] }>;
+  create(
+    given: RunnerInput,
+  ): Promise<{ session: number; inputs: readonly InferenceSession.ValueMetadata[] }>;
   run(given: {
     session: number;
     feeds: Record<string, RawTensor>;

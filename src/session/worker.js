@@ -1,36 +1,29 @@
 /**
- * ONNX Runtime on a thread of its own: its calls block the thread that makes them. Plain
+ * A thread of its own for the runtimes, whose calls block the thread that makes them. Plain
  * JavaScript, because Node.js starts it as it is, built or not; thread.ts is the other end.
  */
 import { parentPort } from 'node:worker_threads';
-import * as ort from 'onnxruntime-node';
+import { createRunner } from './runner.js';
 
-/** @typedef {import('./thread.ts').Calls} Calls */
+/**
+ * @typedef {import('./thread.ts').Calls} Calls
+ * @typedef {import('./thread.ts').Runner} Runner
+ */
 
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort);
-/** @type {Map<number, ort.InferenceSession>} */
+/** @type {Map<number, Runner>} */
 const sessions = new Map();
 let opened = 0;
 
 /** @type {Calls} */
 const calls = {
-  async create({ model, options }) {
-    const session = await (typeof model === 'string'
-      ? ort.InferenceSession.create(model, options)
-      : ort.InferenceSession.create(model, options));
+  async create(input) {
+    const session = await createRunner(input);
     sessions.set(++opened, session);
-    return { session: opened, inputs: session.inputMetadata };
+    return { session: opened, inputs: session.inputs };
   },
   async run({ session, feeds }) {
-    const entries = Object.entries(feeds).map(([name, { type, data, dims }]) => {
-      return [name, new ort.Tensor(type, /** @type {any} */ (data), dims)];
-    });
-    const results = await sessions.get(session)?.run(Object.fromEntries(entries));
-    return Object.fromEntries(
-      Object.entries(results ?? {}).map(([name, { type, data, dims }]) => {
-        return [name, { type, data, dims }];
-      }),
-    );
+    return (await sessions.get(session)?.run(feeds)) ?? {};
   },
   async release({ session }) {
     await sessions.get(session)?.release();

@@ -16,6 +16,7 @@ import {
   type Values,
 } from '../options.ts';
 import { samplingOptions } from '../settings.ts';
+import { deviceOptions } from '../run-options.ts';
 import { defineCommand } from './command.ts';
 
 const methods = samplingOptions.method.kind;
@@ -69,13 +70,7 @@ const options = {
   json: flag('--json', 'Output', 'print results.json on stdout instead of a table'),
   quiet: flag('-q, --quiet', 'Output', 'print no progress, notes or hints'),
   model: option('--model <file>', 'Advanced', 'ONNX ε-model', text, 'the one that comes with dsg'),
-  device: optionWith(
-    '--device <name>',
-    'Advanced',
-    'what runs the network',
-    choice(['auto', 'cpu', 'cuda', 'webgpu']),
-    'auto',
-  ),
+  ...deviceOptions,
 } as const;
 
 export type BenchValues = Values<typeof options>;

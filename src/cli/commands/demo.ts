@@ -1,5 +1,6 @@
 /** `dsg demo` */
-import { flag, integer, listOf, optionWith, text, choice, type Values } from '../options.ts';
+import { flag, integer, listOf, optionWith, text, type Values } from '../options.ts';
+import { deviceOptions } from '../run-options.ts';
 import { defineCommand } from './command.ts';
 
 const options = {
@@ -18,13 +19,7 @@ const options = {
     [20, 50, 100],
   ),
   quiet: flag('-q, --quiet', 'Output', 'print no progress, notes or hints'),
-  device: optionWith(
-    '--device <name>',
-    'Advanced',
-    'what runs the network',
-    choice(['auto', 'cpu', 'cuda', 'webgpu']),
-    'auto',
-  ),
+  ...deviceOptions,
 } as const;
 
 export type DemoValues = Values<typeof options>;
