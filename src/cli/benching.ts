@@ -13,6 +13,7 @@ import {
   behindBaseline,
   belowLimits,
   refuseIncomparable,
+  refuseOtherMetrics,
   subjectsOf,
   type Shortfall,
 } from '../report/regression.ts';
@@ -171,6 +172,8 @@ async function writeAll(results: Results, output: string): Promise<void> {
 function judge(results: Results, before: Results | undefined, values: BenchValues): Shortfall[] {
   const { min = {}, max = {}, tolerance = usualTolerance } = values;
   const now = subjectsOf(results);
+  if (before)
+    refuseOtherMetrics(results, before, Object.keys(tolerance), values.baseline as string);
   const behind = before ? behindBaseline(now, subjectsOf(before), tolerance, results.metrics) : [];
   return [...belowLimits(now, { min, max }), ...behind];
 }

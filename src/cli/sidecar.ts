@@ -49,8 +49,9 @@ export async function modelFacts(model: Model): Promise<ModelFacts> {
 }
 
 const definition =
-  'images clipped to [-1,1], data range 2, before rounding to 8 bits; psnr in dB over all pixels ' +
-  'and channels; ssim of Wang et al. 2004, Gaussian window 11x11, sigma 1.5, mean of channels';
+  'images clipped to [-1,1], before rounding to 8 bits; psnr in dB over all pixels and channels, ' +
+  'data range 2; ssim of Wang et al. 2004, Gaussian window 11x11, sigma 1.5, mean of channels, ' +
+  'on [0,1], data range 1';
 
 /** How a result compares with its measurement and, where it is known, with the truth. */
 export async function measure(example: Example, result: Tensor): Promise<Measures> {

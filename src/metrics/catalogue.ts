@@ -30,7 +30,7 @@ export const catalogue = {
     range: [-1, 1],
     better: 'higher',
     digits: 4,
-    definition: `Wang et al. 2004: Gaussian window 11x11, sigma 1.5, K1 0.01, K2 0.03, population covariance, windows inside the image only, mean of the channels, data range 2; ${clipped}; absent below 11 pixels a side`,
+    definition: `Wang et al. 2004: Gaussian window 11x11, sigma 1.5, K1 0.01, K2 0.03, population covariance, windows inside the image only, mean of the channels; images in [-1,1], clipped to it and mapped to [0,1], data range 1; absent below 11 pixels a side`,
   },
   psnrY: {
     label: 'PSNR-Y',

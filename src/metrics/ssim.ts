@@ -2,20 +2,22 @@
 
 import { UserError } from '../errors.ts';
 import { showShape, type Tensor } from '../tensor/tensor.ts';
-import { clippedPair, DATA_RANGE } from './pair.ts';
+import { clippedPair } from './pair.ts';
 
 const SIGMA = 1.5;
 const RADIUS = 5;
 const WINDOW = 2 * RADIUS + 1;
-const C1 = (0.01 * DATA_RANGE) ** 2;
-const C2 = (0.03 * DATA_RANGE) ** 2;
+const C1 = 0.01 ** 2;
+const C2 = 0.03 ** 2;
 
 const TAPS = gaussianTaps();
 
 /**
  * Mean SSIM of two images [C,H,W], both clipped to [-1,1], in [-1,1] (1: equal): an 11x11 Gaussian
  * window of σ = 1.5, K1 = 0.01, K2 = 0.03, population covariance, the mean over the pixels whose
- * window lies within the image and over the channels.
+ * window lies within the image and over the channels. Its luminance term compares means, which
+ * must count from black: on values around 0 an image would resemble its negative. So it is worked
+ * out on [0,1], data range 1, which is the same as on 0 to 255.
  * @throws UserError if their shapes differ or a side is shorter than the window.
  */
 export function ssim(a: Tensor, b: Tensor): number {
@@ -28,9 +30,9 @@ export function ssim(a: Tensor, b: Tensor): number {
   const area = height * width;
   let sum = 0;
   for (let c = 0; c < channels; c++) {
-    const planeA = Float64Array.from(clipped.a.subarray(c * area, (c + 1) * area));
-    const planeB = Float64Array.from(clipped.b.subarray(c * area, (c + 1) * area));
-    sum += planeSsim(planeA, planeB, width);
+    const plane = (values: Float32Array): Float64Array =>
+      Float64Array.from(values.subarray(c * area, (c + 1) * area), (v) => (v + 1) / 2);
+    sum += planeSsim(plane(clipped.a), plane(clipped.b), width);
   }
   return sum / channels;
 }

@@ -100,6 +100,25 @@ export function refuseIncomparable(
       refuse(`made from another file of ${name}`);
 }
 
+/**
+ * @param compared the metrics that are to be compared
+ * @throws UserError for one that the earlier run defined otherwise: the numbers are of two things
+ */
+export function refuseOtherMetrics(
+  now: Pick<Results, 'metrics'>,
+  before: Pick<Results, 'metrics'>,
+  compared: readonly string[],
+  where: string,
+): void {
+  for (const metric of compared) {
+    const [old, own] = [before.metrics[metric], now.metrics[metric]];
+    if (old && own && old.definition !== own.definition)
+      throw new UserError(`${where}: ${metric} is there defined as: ${old.definition}`, {
+        hint: 'make the baseline anew with this version and the same --lpips and --fid',
+      });
+  }
+}
+
 export function shortfallTable(shortfalls: readonly Shortfall[]): Table {
   return {
     columns: [

@@ -49,13 +49,13 @@ it('prints a table that says what its numbers are', async () => {
   expect(code).toBe(0);
   expect(stdout).toMatchInlineSnapshot(`
     "image   PSNR dB    SSIM  PSNR-Y dB  SSIM-Y
-    a         26.17  0.6722      27.45  0.9401
-    deep/b    20.21  0.6636      21.47  0.8567
-    mean      23.19  0.6679      24.46  0.8984
+    a         26.17  0.9968      27.45  0.9976
+    deep/b    20.21  0.9886      21.47  0.9916
+    mean      23.19  0.9927      24.46  0.9946
 
     scores are of the files as they are; 2 pixels left out at every edge
     PSNR: 10 log10(4 / mean squared difference) over all pixels and channels, data range 2; images in [-1,1], clipped to it; null for equal images, where it is infinite; means are of decibels
-    SSIM: Wang et al. 2004: Gaussian window 11x11, sigma 1.5, K1 0.01, K2 0.03, population covariance, windows inside the image only, mean of the channels, data range 2; images in [-1,1], clipped to it; absent below 11 pixels a side
+    SSIM: Wang et al. 2004: Gaussian window 11x11, sigma 1.5, K1 0.01, K2 0.03, population covariance, windows inside the image only, mean of the channels; images in [-1,1], clipped to it and mapped to [0,1], data range 1; absent below 11 pixels a side
     PSNR-Y: PSNR on Y = 16 + 65.481 R + 128.553 G + 24.966 B of 255 (BT.601, MATLAB), not rounded, peak 255
     SSIM-Y: SSIM on Y = 16 + 65.481 R + 128.553 G + 24.966 B of 255 (BT.601, MATLAB), not rounded, data range 255
     "

@@ -5,6 +5,7 @@ import {
   behindBaseline,
   belowLimits,
   refuseIncomparable,
+  refuseOtherMetrics,
   shortfallTable,
   subjectsOf,
 } from '../../src/report/regression.ts';
@@ -79,6 +80,15 @@ describe('runs that cannot be compared', () => {
     expect(() => refuseIncomparable(now, more, 'old.json')).not.toThrow();
     expect(measurement().seed).toBe(0);
   });
+});
+
+test('a metric that was defined otherwise is not compared', () => {
+  const now = fixture();
+  const { psnr, ...rest } = now.metrics;
+  const before = { metrics: { ...rest, psnr: { ...psnr!, definition: 'of medians' } } };
+  const compare = (...metrics: string[]) => refuseOtherMetrics(now, before, metrics, 'old.json');
+  expect(() => compare('ssim', 'fid')).not.toThrow();
+  expect(() => compare('ssim', 'psnr')).toThrow('old.json: psnr is there defined as: of medians');
 });
 
 test('the table of what fell short', () => {
