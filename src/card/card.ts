@@ -19,6 +19,10 @@ export const cardFile = z
       timesteps: z.int().positive(),
       betaStart: z.number().positive().optional(),
       betaEnd: z.number().positive().optional(),
+      /** Which timesteps are kept of all, and where the last step ends; see `schedules/respace.ts`. */
+      spacing: z.enum(['linspace', 'leading', 'trailing']).optional(),
+      offset: z.int().nonnegative().optional(),
+      end: z.enum(['clean', 'first']).optional(),
     }),
     /** The network wants its timestep on the scale 0..1000 whatever T is. */
     rescaleTimesteps: z.boolean(),
@@ -36,7 +40,16 @@ export const cardFile = z
       null: z.int().nonnegative().optional(),
       names: z.array(z.string()).optional(),
     }),
-    /** Height and width must be multiples of this, where the file leaves them open. */
+    /** The input that takes an embedded prompt, `[N,tokens,features]`. */
+    text: z.object({ input: z.string() }),
+    /** Of a network of latents: what is between them and images. */
+    latent: z.object({
+      /** Pixels of an image's side for one of the latent's. */
+      factor: z.int().positive(),
+      /** Latents are divided by this before they are decoded: it gives them about unit variance. */
+      scaling: z.number().positive(),
+    }),
+    /** Height and width must be multiples of this, where the file leaves them open; of images, in pixels. */
     multiple: z.int().positive(),
     /** Which rows of configs/presets.json suit the network. */
     presets: z.string(),

@@ -37,7 +37,8 @@ export function completeCard(
   const timestep = timestepInput(given, model, x);
   const conditioning = given.conditioning ?? {};
   const others = model.inputs.filter((i) => i !== x && i !== timestep);
-  const unfed = others.filter((i) => !(i.name in conditioning) && i.name !== given.classes?.input);
+  const told = [given.classes?.input, given.text?.input];
+  const unfed = others.filter((i) => !(i.name in conditioning) && !told.includes(i.name));
   if (unfed.length > 0)
     throw new UserError(
       `${model.where}: the model has inputs that nothing feeds: ${unfed.map(show).join(', ')}`,

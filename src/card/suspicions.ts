@@ -46,10 +46,10 @@ export function suspicions(
     last?.opType === 'Sigmoid' || last?.opType === 'Tanh'
       ? `its output is a ${last.opType}, as of images in ${last.opType === 'Sigmoid' ? '[0,1]' : '[-1,1]'} rather than of noise`
       : '',
-    channels === 4 || channels === 16
-      ? `images of ${channels} channels are latents: they need their autoencoder, and dsg restores pixels`
+    (channels === 4 || channels === 16) && !card.latent
+      ? `images of ${channels} channels are latents: they need their autoencoder, so give --model the folder of the whole pipeline`
       : '',
-    graph.input.some((i) => /encoder_hidden_states|text|prompt/i.test(i.name))
+    !card.text && graph.input.some((i) => /encoder_hidden_states|text|prompt/i.test(i.name))
       ? 'it is conditioned on text: what the card feeds takes the place of a prompt'
       : '',
     [...constants.values()].some((t) => t.dtype === 'float16')

@@ -4,6 +4,7 @@ import { InvalidArgumentError } from 'commander';
 import { UserError } from '../errors.ts';
 import type { ClassifierFree } from '../guidance/classifier-free.ts';
 import { classCondition, classNumber, type Condition } from '../pipeline/condition.ts';
+import { promptCondition, type Prompt } from '../pipeline/latent/prompt.ts';
 import type { Model } from '../pipeline/model.ts';
 import { classifierOf, classifierOptions, type Guide } from './classifier.ts';
 import { choice, option, real, text, type Kind, type Values } from './options.ts';
@@ -20,6 +21,9 @@ const noiseLevels: Kind<readonly [number, number]> = {
   },
 };
 
+/** What goes with prompts: others count it as 7.5. */
+const usualScale = 6.5;
+
 export const conditionOptions = {
   class: option(
     '--class <c>',
@@ -28,19 +32,33 @@ export const conditionOptions = {
     text,
     'none',
   ),
+  prompt: option(
+    '--prompt <text>',
+    'Simple',
+    'what the images show, for a model that is told texts',
+    text,
+    'nothing in particular',
+  ),
+  negative: option(
+    '--negative <text>',
+    'Simple',
+    'what they do not show: classifier-free guidance goes away from it',
+    text,
+    'nothing in particular',
+  ),
   cfgScale: option(
     '--cfg-scale <w>',
     'Sampling',
-    'classifier-free guidance: w of (1+w) ε(x,c) − w ε(x,∅); 0 is the class alone',
+    'classifier-free guidance: w of (1+w) ε(x,c) − w ε(x,∅); 0 is the condition alone',
     real(-1),
-    '0',
+    `0; ${usualScale} with --prompt`,
   ),
   guidanceScale: option(
     '--guidance-scale <s>',
     'Sampling',
-    'the same as other programs count it: s = 1+w; 1 is the class alone',
+    'the same as other programs count it: s = 1+w; 1 is the condition alone',
     real(0),
-    '1',
+    `1; ${usualScale + 1} with --prompt`,
   ),
   cfgSchedule: option(
     '--cfg-schedule <name>',
@@ -70,13 +88,48 @@ export type ConditionValues = Values<typeof conditionOptions>;
 
 export interface Conditioning {
   readonly label: number | undefined;
+  readonly prompt: Prompt | undefined;
   readonly condition: Condition;
   readonly classifierFree: ClassifierFree | undefined;
   readonly guide: Guide | undefined;
+  readonly warnings: readonly string[];
 }
 
-/** @throws UserError for a class that the model does not have, or options that need others */
+/**
+ * Prompts are embedded here, once for all images.
+ * @throws UserError for a class that the model does not have, or options that need others
+ */
 export async function conditioningOf(values: ConditionValues, model: Model): Promise<Conditioning> {
+  const { prompt, negative } = values;
+  if (!model.card.text) {
+    const idle = prompt === undefined ? negative && '--negative' : '--prompt';
+    if (!idle) return classConditioning(values, model);
+    throw new UserError(`${model.file}: the model is told no texts, and there is ${idle}`, {
+      hint: 'give --model the folder of a text-to-image pipeline, or leave it out',
+    });
+  }
+  const label = values.class === undefined ? undefined : classNumber(model, values.class);
+  const guide = await classifierOf(values, label);
+  if (label !== undefined && !guide)
+    throw new UserError(`${model.file}: the model is told texts, not classes`, {
+      hint: 'give --prompt instead of --class',
+    });
+  const given = classifierFreeOf(values);
+  const usual = prompt === undefined ? undefined : { scale: usualScale };
+  const classifierFree = given ?? usual;
+  if (negative !== undefined && !classifierFree)
+    throw new UserError(
+      '--negative is what classifier-free guidance goes away from, and it is off',
+      {
+        hint: 'add --prompt or --cfg-scale, or leave out --negative',
+      },
+    );
+  const told = { prompt: prompt ?? '', ...(negative !== undefined && { negative }) };
+  const { condition, warnings } = await promptCondition(model, told);
+  return { label, prompt: told, condition, classifierFree, guide, warnings };
+}
+
+async function classConditioning(values: ConditionValues, model: Model): Promise<Conditioning> {
   const label = values.class === undefined ? undefined : classNumber(model, values.class);
   const guide = await classifierOf(values, label);
   // A model without classes leaves them to the classifier.
@@ -92,7 +145,7 @@ export async function conditioningOf(values: ConditionValues, model: Model): Pro
       `${model.file}: classifier-free guidance needs a class that stands for none, and the card names no such class`,
       { hint: 'if the model was trained with one, say which: --card classes.null=1000' },
     );
-  return { label, condition, classifierFree, guide };
+  return { label, prompt: undefined, condition, classifierFree, guide, warnings: [] };
 }
 
 function classifierFreeOf(values: ConditionValues): ClassifierFree | undefined {
@@ -121,9 +174,10 @@ function classifierFreeOf(values: ConditionValues): ClassifierFree | undefined {
 }
 
 /** What sidecars and digests have of it; nothing where nothing was said. */
-export function recordOf({ label, classifierFree, guide }: Conditioning): object {
+export function recordOf({ label, prompt, classifierFree, guide }: Conditioning): object {
   return {
     ...(label !== undefined && { class: label }),
+    ...prompt,
     ...(classifierFree && { classifierFree }),
     ...(guide && { classifier: guide.record }),
   };
@@ -131,14 +185,16 @@ export function recordOf({ label, classifierFree, guide }: Conditioning): object
 
 /** As in `class 207 (golden retriever)`, `cfg scale 2 schedule linear`; empty where nothing was said. */
 export function showConditioning(
-  { label, classifierFree, guide }: Conditioning,
+  { label, prompt, classifierFree, guide }: Conditioning,
   model: Model,
 ): string[] {
   const { names } = model.card.classes ?? {};
   const free = Object.entries(classifierFree ?? {}).map(([key, value]) => `${key} ${value}`);
   const { classifier, scale } = guide?.guidance ?? {};
+  const away = prompt?.negative ? `, not '${prompt.negative}'` : '';
   return [
     ...(label === undefined ? [] : [`class ${label}${names ? ` (${names[label]})` : ''}`]),
+    ...(prompt ? [`'${prompt.prompt}'${away}`] : []),
     ...(free.length > 0 ? [`cfg ${free.join(' ')}`] : []),
     ...(classifier ? [`classifier ${path.basename(classifier.file)} scale ${scale}`] : []),
   ];

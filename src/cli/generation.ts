@@ -13,10 +13,10 @@ import type { GenerateValues } from './commands/generate.ts';
 import { conditioningOf, recordOf, showConditioning, type Conditioning } from './conditioning.ts';
 import { openDestination, type Destination } from './destination.ts';
 import { writeGenerated } from './generated.ts';
-import { digest, revision } from './identity.ts';
+import { digest, hashOf, revision } from './identity.ts';
 import type { Input } from './inputs.ts';
 import type { Io } from './io.ts';
-import { noteModel, openModel, refuseChannels } from './preparing.ts';
+import { noteModel, openModel, readReplay, refuseChannels } from './preparing.ts';
 import { openLanes, showDuration, type Progress } from './progress.ts';
 import { openReport } from './report.ts';
 import { dueOf } from './resuming.ts';
@@ -43,6 +43,8 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
     method: { name: 'none' },
     sampler: samplerFor(values, model.card, 0),
   };
+  const replay =
+    values.replay === undefined ? undefined : await readReplay(values.replay, ['--count', count]);
   const facts = await modelFacts(model);
   const options = {
     ...recordOf(conditioning),
@@ -50,6 +52,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
     steps,
     seed,
     ...computing(values),
+    ...(replay && { replay: hashOf(replay) }),
   };
   const { onnxruntime } = versions();
   const made = { revision, onnxruntime, model: facts.sha256, card: model.card, options };
@@ -64,6 +67,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   const { batch = 1 } = values;
   progress = openLanes(io, { ...values, batch: batch === 'auto' ? 1 : batch, images: due.length });
   noteModel(model, facts, report);
+  for (const warning of conditioning.warnings) report.note(`note: ${warning}`);
   report.note(describe(model, values, settings, conditioning));
 
   const began = performance.now();
@@ -73,7 +77,19 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   try {
     await sampleAll(
       jobs,
-      { model, ...settings, classifierFree, classifier, steps, seed, session, cache, batch, lanes },
+      {
+        model,
+        ...settings,
+        classifierFree,
+        classifier,
+        steps,
+        seed,
+        session,
+        cache,
+        batch,
+        lanes,
+        ...(replay && { replay }),
+      },
       {
         destination,
         progress,
@@ -102,7 +118,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
 }
 
 function sizeFor(values: GenerateValues, model: Model): Size {
-  const { width = model.fixed?.width ?? 256 } = values;
+  const { width = model.fixed?.width ?? model.usualSide ?? 256 } = values;
   const { height = model.fixed?.height ?? width } = values;
   const canvas = canvasFor(model, { height, width });
   if (canvas.height === height && canvas.width === width) return canvas;

@@ -64,7 +64,7 @@ export function identifier(context: IdentityContext): (input: Input) => Promise<
     ...recordOf(context.conditioning),
     ...(samples > 1 && { samples }),
     ...(tile !== undefined && { tile, tileOverlap }),
-    ...(replay && { replay: [replay.x_T, replay.noise].map(valuesHash) }),
+    ...(replay && { replay: hashOf(replay) }),
   };
   return async (input) => {
     const stem = stemOf(input.file);
@@ -81,6 +81,11 @@ export function identifier(context: IdentityContext): (input: Input) => Promise<
       },
     };
   };
+}
+
+/** Digests of recorded noise. */
+export function hashOf({ x_T, noise }: Replay): string[] {
+  return [x_T, ...(noise ? [noise] : [])].map(valuesHash);
 }
 
 function describePlan(plan: Plan): object {

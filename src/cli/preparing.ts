@@ -1,8 +1,15 @@
 /** What a restoration starts from, with all that can be wrong about the options found first. */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { imageShape } from '../operators/operator.ts';
-import { canvasFor, defaultModel, loadModel, type Model } from '../pipeline/model.ts';
+import {
+  canvasFor,
+  defaultModel,
+  imageChannels,
+  loadModel,
+  type Model,
+} from '../pipeline/model.ts';
 import type { Replay } from '../pipeline/restore.ts';
 import { tilingFor, type Tiling } from '../pipeline/windows.ts';
 import { readNpy } from '../tensor/npy.ts';
@@ -24,10 +31,11 @@ export async function openModel(
 }
 
 /** @throws UserError for a model of images with another number of channels than these */
-export function refuseChannels({ file, channels }: Model, allowed: readonly number[]): void {
+export function refuseChannels(model: Model, allowed: readonly number[]): void {
+  const channels = imageChannels(model);
   if (allowed.includes(channels)) return;
   throw new UserError(
-    `${file}: takes images of ${channels} channels, colour images have 3`,
+    `${model.file}: takes images of ${channels} channels, colour images have 3`,
     allowed.length > 1 ? { hint: 'with --format npy, and without --trace or --grid, any do' } : {},
   );
 }
@@ -94,15 +102,18 @@ export async function openReader(
   return { plan, read: async (input) => checked(await readMeasurement(input, options)) };
 }
 
-/** @throws UserError if a file of the folder is missing or damaged, or there are to be samples */
-export async function readReplay(folder: string, samples: number): Promise<Replay> {
-  if (samples > 1)
-    throw new UserError(`--replay has the noise of one sample, and --samples is ${samples}`, {
+/** @throws UserError if a file of the folder is missing or damaged, or there is more than one to make */
+export async function readReplay(
+  folder: string,
+  [option, count]: readonly [option: '--samples' | '--count', count: number],
+): Promise<Replay> {
+  if (count > 1)
+    throw new UserError(`--replay has the noise of one sample, and ${option} is ${count}`, {
       hint: 'leave out one of them',
     });
-  const [x_T, noise] = await Promise.all([
-    readNpy(path.join(folder, 'x_T.npy')),
-    readNpy(path.join(folder, 'noise.npy')),
-  ]);
-  return { x_T, noise };
+  const noise = path.join(folder, 'noise.npy');
+  return {
+    x_T: await readNpy(path.join(folder, 'x_T.npy')),
+    ...(existsSync(noise) && { noise: await readNpy(noise) }),
+  };
 }

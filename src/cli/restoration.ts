@@ -64,7 +64,10 @@ export async function restoreAll(
   const { condition, classifierFree } = conditioning;
   const classifier = conditioning.guide?.guidance;
   const reader = await openReader(inputs, values, model);
-  const replay = values.replay === undefined ? undefined : await readReplay(values.replay, samples);
+  const replay =
+    values.replay === undefined
+      ? undefined
+      : await readReplay(values.replay, ['--samples', samples]);
   const destination = await openDestination(values.output, found, values.format);
   const facts = await modelFacts(model);
   const { format } = destination;
@@ -82,6 +85,7 @@ export async function restoreAll(
     noun: samples > 1 ? 'sample' : 'image',
   });
   noteModel(model, facts, report);
+  for (const warning of conditioning.warnings) report.note(`note: ${warning}`);
   const noteTask = taskNoter(values, model, conditioning, report);
   const read = async (input: Input): Promise<Described> => {
     const example = await reader.read(input);

@@ -53,7 +53,7 @@ export async function sampleAll<J extends Job, R>(
     for await (const event of restore(jobs, { ...options, signal })) {
       show(event, progress, context.position);
       if (event.type === 'start') for (const job of event.jobs) kept.set(job, { frames: [] });
-      if (event.type === 'step') keep(event, kept, trace);
+      if (event.type === 'step') await keep(event, kept, trace);
       if (event.type === 'failure') {
         kept.delete(event.job);
         context.fail(event.job, event.error);
@@ -100,14 +100,14 @@ function show<J extends Job>(
   }
 }
 
-function keep<J extends Job>(
+async function keep<J extends Job>(
   { jobs, taken, progress }: Extract<RestoreEvent<J>, { type: 'step' }>,
   kept: Map<J, Kept>,
   every: number | undefined,
-): void {
+): Promise<void> {
   const { loss } = progress;
   const traced = every !== undefined && isTraced(taken - 1, progress.step.index, every);
-  const frames = traced ? framesOf(progress) : [];
+  const frames = traced ? await framesOf(progress) : [];
   jobs.forEach((job, i) => {
     const of = kept.get(job);
     if (!of) return;

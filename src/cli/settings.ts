@@ -4,7 +4,7 @@ import { UserError } from '../errors.ts';
 import { preset } from '../guidance/presets.ts';
 import type { Task } from '../pipeline/degradation.ts';
 import type { Method, SamplerChoice } from '../pipeline/method.ts';
-import { choice, integer, option, optionWith, real, type Values } from './options.ts';
+import { choice, integer, option, optionWith, real, text, type Values } from './options.ts';
 
 /** How a chain is sampled, guided or not. */
 export const chainOptions = {
@@ -30,6 +30,18 @@ export const chainOptions = {
     'ddpm: variance of each step',
     choice(['fixed_small', 'fixed_large', 'learned_range']),
     'learned_range if the model learned one, else fixed_small',
+  ),
+} as const;
+
+/** Noise from elsewhere. */
+export const replayOptions = {
+  replay: option(
+    '--replay <folder>',
+    'Advanced',
+    'take noise from its x_T.npy [1,C,H,W] and noise.npy [steps,1,C,H,W], C channels of the model; ' +
+      'without noise at the steps, x_T.npy is enough',
+    text,
+    'noise follows from seed and name',
   ),
 } as const;
 

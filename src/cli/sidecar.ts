@@ -6,7 +6,7 @@ import { ssim } from '../metrics/ssim.ts';
 import { resizeLanczos } from '../image/resize.ts';
 import { applyOperator } from '../pipeline/degrade.ts';
 import type { Degradation } from '../pipeline/degradation.ts';
-import { sha256, type Model } from '../pipeline/model.ts';
+import { modelHash, type Model } from '../pipeline/model.ts';
 import { valuesHash } from '../pipeline/record.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sizeOf, type Example } from './examples.ts';
@@ -44,7 +44,7 @@ export interface ModelFacts {
 
 export async function modelFacts(model: Model): Promise<ModelFacts> {
   const { file, card, inferred } = model;
-  const hash = await sha256(file);
+  const hash = await modelHash(model);
   return { file: path.basename(file), sha256: hash, card: card.name ?? null, inferred };
 }
 

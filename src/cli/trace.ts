@@ -24,7 +24,8 @@ export function isTraced(taken: number, index: number, every: number): boolean {
 }
 
 /** The frames of every image of a batch at one step. */
-export function framesOf({ step, x0 }: Step): Frame[] {
+export async function framesOf({ step, images }: Step): Promise<Frame[]> {
+  const x0 = await images();
   return Array.from({ length: x0.shape[0] ?? 0 }, (_, i) => ({
     index: step.index,
     x0: imageAt(x0, i),

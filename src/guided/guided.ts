@@ -9,6 +9,7 @@ import { emptyGraph, valueOf, type Graph, type Value } from '../onnx/graph.ts';
 import { raiseOpset } from '../onnx/upgrade.ts';
 import type { ImageShape, Operator } from '../operators/operator.ts';
 import { simplify } from '../simplify/simplify.ts';
+import { decode, type Decoder } from './decoded.ts';
 import { onUnitRange, prediction, type NoiseLevel } from './prediction.ts';
 
 /** Names of what a step's graph takes and gives, beside the model's own x and timestep. */
@@ -50,6 +51,13 @@ export interface Aim {
   /** Added up; at least one. */
   readonly losses: readonly Loss[];
   readonly placement: Placement;
+  /** Of a latent model: makes of x̂₀ the images that losses see. */
+  readonly decoder?: Decoder | undefined;
+}
+
+/** The operator set of a graph in which an aim is, or `otherwise` if that is newer. */
+export function opsetOfAim({ losses, decoder }: Aim, otherwise: number): number {
+  return opsetFor(losses, Math.max(otherwise, decoder?.graph.opset ?? 0));
 }
 
 /**
@@ -57,7 +65,7 @@ export interface Aim {
  * Losses are per image and images do not mix, so the gradient of their sum is each image's own.
  */
 export function guidedGraph(model: Graph, card: Card, aim: Aim, options?: GradientOptions): Graph {
-  const opset = opsetFor(aim.losses, model.opset);
+  const opset = opsetOfAim(aim, model.opset);
   const b = new GraphBuilder(copyOf(raiseOpset(model, opset)));
   const { x, x0 } = appendPrediction(b, card);
   const { loss, ones } = appendLosses(b, x0, aim);
@@ -89,17 +97,19 @@ export function lossGraph(losses: readonly Loss[], shape: readonly number[], nam
 export function appendLosses(
   b: GraphBuilder,
   x0: Value,
-  { losses, placement }: Aim,
+  { losses, placement, decoder }: Aim,
 ): { loss: Value; ones: Value } {
   b.scope = '/dsg';
-  const image = crop(b, x0, placement);
+  const canvas = decoder ? decode(b, decoder, x0) : x0;
+  const image = crop(b, canvas, placement);
+  const { top, left } = placement;
   const n = x0.shape[0] ?? 1;
   const terms = losses.map((loss, i) => {
     const parameters = Object.entries(loss.parameters).map(
       ([name, { shape }]) =>
         [name, b.input(ports.lossParameter(i, name), 'float32', [n, ...shape])] as const,
     );
-    return loss.value(b, image, Object.fromEntries(parameters));
+    return loss.value(b, image, Object.fromEntries(parameters), { x0, canvas, top, left });
   });
   const loss = terms.reduce((sum, term) => b.add(sum, term));
   return { loss, ones: b.constant(new Array<number>(n).fill(1)) };

@@ -1,18 +1,20 @@
 /**
- * The graphs of a step whose network sees one window of the image at a time.
+ * The graphs of a step that is taken in stages: the network, what becomes of its ε, and the network
+ * once more, backwards.
  *
- * ε is predicted window by window and blended: ε = Σ Wᵢ εᵢ. x̂₀ and the losses are of the whole
- * image. So the gradient comes in two parts: ∂L/∂x at fixed ε, and J of every window, transposed,
- * times Wᵢ ∂L/∂ε. That takes two passes over the windows, and memory for one of them.
+ * Where the network sees one window of the image at a time, ε is blended: ε = Σ Wᵢ εᵢ. x̂₀ and the
+ * losses are of the whole image. So the gradient comes in two parts: ∂L/∂x at fixed ε, and J of every
+ * window, transposed, times Wᵢ ∂L/∂ε. That takes two passes over the windows, and memory for one of
+ * them. With a decoder between x̂₀ and the losses, a single window serves as well: the activations of
+ * network and decoder are then never there at the same time.
  */
 import { copyOf } from '../autodiff/differentiate.ts';
 import { gradients, type GradientOptions } from '../autodiff/gradients.ts';
 import type { Card } from '../card/card.ts';
-import { opsetFor } from '../losses/loss.ts';
 import { defaultOpset, GraphBuilder } from '../onnx/builder.ts';
 import { emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
 import { simplify } from '../simplify/simplify.ts';
-import { appendLosses, appendPrediction, ports, type Aim } from './guided.ts';
+import { appendLosses, appendPrediction, opsetOfAim, ports, type Aim } from './guided.ts';
 import { prediction } from './prediction.ts';
 
 /** Names of what only these graphs take and give; the others are `ports`. */
@@ -52,7 +54,7 @@ export function blendedGraph(
   aim?: Aim,
   options?: GradientOptions,
 ): Graph {
-  const opset = opsetFor(aim?.losses ?? [], defaultOpset);
+  const opset = aim ? opsetOfAim(aim, defaultOpset) : defaultOpset;
   const b = new GraphBuilder(emptyGraph('blended', opset));
   const x = b.input(windowPorts.x, 'float32', shape);
   const eps = b.input(ports.eps, 'float32', shape);

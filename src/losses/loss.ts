@@ -20,9 +20,26 @@ export interface Loss {
    * Appends the loss of each image.
    * @param image `[N,C,H,W]` in [-1,1]
    * @param parameters `[N,...]`, one for each of `parameters`
+   * @param seen what the image was cut from; of a latent model, its latent too
    * @returns `[N]`; images must not mix, so that the gradient of the sum is each image's own
    */
-  value(b: GraphBuilder, image: Value, parameters: Readonly<Record<string, Value>>): Value;
+  value(
+    b: GraphBuilder,
+    image: Value,
+    parameters: Readonly<Record<string, Value>>,
+    seen: Seen,
+  ): Value;
+}
+
+/** What a network predicted, of which a loss is usually given the image alone. */
+export interface Seen {
+  /** x̂₀ of what the network takes: an image, or a latent `[N,C,h,w]`. */
+  readonly x0: Value;
+  /** `[N,C,H,W]`, decoded where x̂₀ is a latent. */
+  readonly canvas: Value;
+  /** Where on it the image begins. */
+  readonly top: number;
+  readonly left: number;
 }
 
 /** Losses with what they need for images of a shape, `[N,C,H,W]`. */
@@ -42,6 +59,6 @@ export function weighted(loss: Loss, weight: number): Loss {
     ...loss,
     signature: `${weight}*${loss.signature}`,
     ...(at && { at: async (image) => weighted(await at(image), weight) }),
-    value: (b, image, parameters) => b.scale(loss.value(b, image, parameters), weight),
+    value: (b, image, parameters, seen) => b.scale(loss.value(b, image, parameters, seen), weight),
   };
 }

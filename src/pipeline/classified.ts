@@ -39,6 +39,11 @@ export function openClassifiedDenoiser(
   const { scale, classifier } = guidance;
   if (!(scale >= 0 && scale < Infinity))
     throw new UserError(`classifier guidance: scale ${scale}, expected a number from 0`);
+  if (classifier.timestep && input.model.card.latent)
+    throw new UserError(
+      `${classifier.file}: knows noisy images, and ${input.model.file} makes noisy latents`,
+      { hint: 'give a classifier of clean images: it is asked about what latents decode to' },
+    );
   const inner = open(input);
   const source = classifier.timestep
     ? noisySource(input, guidance)

@@ -20,6 +20,10 @@ export interface Condition {
  */
 export function classCondition({ file, card }: Model, label?: number): Condition {
   const { classes } = card;
+  if (card.text)
+    throw new UserError(`${file}: the model is told prompts, not classes`, {
+      hint: 'give it one, which may be empty: --prompt, or promptCondition in the library',
+    });
   if (!classes) {
     if (label === undefined) return { given: {} };
     throw new UserError(`${file}: its card names no classes, so there is no class ${label}`, {

@@ -1,6 +1,6 @@
 /** The network behind a sampler: sessions over the step's graphs. */
 import type { Cache } from '../cache/cache.ts';
-import { guidedGraph, ports, stepGraph, type Placement } from '../guided/guided.ts';
+import { ports, stepGraph, type Placement } from '../guided/guided.ts';
 import type { ClassifierFree } from '../guidance/classifier-free.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { Denoise, Denoised } from '../samplers/sampler.ts';
@@ -12,6 +12,7 @@ import { openForms } from './forms.ts';
 import type { Model, Size } from './model.ts';
 import { once } from './once.ts';
 import { openDerived, type Origin } from './prepared.ts';
+import { openGuided } from './staged.ts';
 
 /** An image as its network and its losses know it. */
 export interface Subject {
@@ -40,8 +41,7 @@ export interface Denoiser {
 }
 
 export function openDenoiser(input: DenoiserInput): Denoiser {
-  const { like, canvas, placement } = input;
-  const { losses } = like;
+  const { canvas } = input;
   const forms = openForms(input, canvas, (network, of) => ({
     plain: once(() =>
       openDerived(input, { graph: 'step', ...of }, async () => {
@@ -49,12 +49,7 @@ export function openDenoiser(input: DenoiserInput): Denoiser {
         return stepGraph(graph, card);
       }),
     ),
-    guided: once(() =>
-      openDerived(input, { graph: 'guided', ...of, ...aimOf(input) }, async () => {
-        const { graph, card } = await network();
-        return guidedGraph(graph, card, { losses, placement });
-      }),
-    ),
+    guided: once(() => openGuided(input, network, { of, aim: aimOf(input) })),
   }));
   return {
     bind(subjects) {

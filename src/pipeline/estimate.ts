@@ -8,7 +8,7 @@ import { inpainting } from '../operators/inpainting.ts';
 import { measureSpeed, type Speed } from '../session/speed.ts';
 import type { SessionOptions } from '../session/session.ts';
 import { zeros } from '../tensor/tensor.ts';
-import { peakBytes } from './footprint.ts';
+import { peakBytes } from './peak.ts';
 import type { Model } from './model.ts';
 
 export interface Estimate {

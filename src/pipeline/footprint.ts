@@ -1,5 +1,6 @@
 /** How much memory a batch takes, and how large a batch the machine has memory for. */
 import { classLoss, noisyClassGraph } from '../guided/classifier.ts';
+import { decoderGraph } from '../guided/decoded.ts';
 import { guidedGraph, stepGraph, type Aim } from '../guided/guided.ts';
 import { blendedGraph, windowGradientGraph, windowGraph } from '../guided/windowed.ts';
 import { lossesAt } from '../losses/loss.ts';
@@ -12,7 +13,9 @@ import {
   type FormsInput,
   type Network,
 } from './forms.ts';
-import type { Size } from './model.ts';
+import { decoderOf } from './latent/autoencoder.ts';
+import { seenShape, type Size } from './model.ts';
+import { peakBytes } from './peak.ts';
 import { shapeOf, type Job } from './job.ts';
 import { placementOf, subjectOf, type RestoreOptions } from './restore.ts';
 import { exceeds } from './windows.ts';
@@ -42,13 +45,14 @@ export async function footprint(
   const { losses: unprepared, condition } = subjectOf(job, model);
   const losses = await lossesAt(unprepared, [1, ...placed.image]);
   const windows = tiling && exceeds(canvas, tiling);
-  const shape = [1, model.channels, canvas.height, canvas.width];
-  const aims: Aim[] = losses.length > 0 ? [{ losses, placement: placed }] : [];
+  const shape = [1, ...seenShape(model, canvas)];
+  const decoder = await decoderOf(model, 1, canvas);
+  const aims: Aim[] = losses.length > 0 ? [{ losses, placement: placed, decoder }] : [];
   const graphs: Graph[] = [];
   if (guidance) {
     const network = await classifierAt(guidance.classifier, guidance.class, [1, ...placed.image]);
     if (guidance.classifier.timestep) graphs.push(noisyClassGraph(network, shape, placed));
-    else aims.push({ losses: [classLoss(network, guidance.class)], placement: placed });
+    else aims.push({ losses: [classLoss(network, guidance.class)], placement: placed, decoder });
   }
   const told = { model, batch: 1, like: { ...(condition && { condition }) }, classifierFree };
   for (const { graph, card } of await networksOf(told, windows ? tiling.window : canvas)) {
@@ -58,6 +62,7 @@ export async function footprint(
   }
   if (windows)
     graphs.push(...[undefined, ...aims].map((aim) => blendedGraph(shape, model.card, aim)));
+  if (decoder) graphs.push(decoderGraph(decoder));
   // Beside the weights as they are, ONNX Runtime keeps a copy packed for its kernels.
   const fixed = 2 * graphs.reduce((n, g) => n + weights(g), 0);
   return { fixed, perImage: Math.max(...graphs.map(peakBytes)) };
@@ -74,24 +79,4 @@ async function networksOf(input: FormsInput, size: Size): Promise<Network[]> {
 
 function weights({ initializers }: Graph): number {
   return [...initializers.values()].reduce((n, t) => n + byteLength(t), 0);
-}
-
-/** The most bytes of computed values that are alive at once, if each dies with its last use. */
-export function peakBytes(graph: Graph): number {
-  const lastUse = new Map<string, number>();
-  graph.nodes.forEach((node, i) => node.input.forEach((name) => lastUse.set(name, i)));
-  for (const { name } of graph.outputs) lastUse.set(name, graph.nodes.length);
-  const bytes = (name: string): number => {
-    const value = graph.values.get(name);
-    return value && !graph.initializers.has(name) ? byteLength(value) : 0;
-  };
-  let alive = graph.inputs.reduce((n, { name }) => n + bytes(name), 0);
-  let peak = alive;
-  graph.nodes.forEach((node, i) => {
-    for (const name of node.output) alive += bytes(name);
-    peak = Math.max(peak, alive);
-    const dying = new Set([...node.input, ...node.output]);
-    for (const name of dying) if ((lastUse.get(name) ?? i) === i) alive -= bytes(name);
-  });
-  return peak;
 }

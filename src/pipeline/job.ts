@@ -4,7 +4,7 @@ import type { Loss } from '../losses/loss.ts';
 import { imageShape, type ImageShape, type Operator } from '../operators/operator.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Condition } from './condition.ts';
-import type { Model, Size } from './model.ts';
+import { imageChannels, type Model, type Size } from './model.ts';
 import type { Method } from './method.ts';
 
 interface Subject {
@@ -33,8 +33,8 @@ export interface Wanted extends Subject {
 export type Job = Measured | Wanted;
 
 /** The shape of the image to come. */
-export function shapeOf(job: Job, { channels }: Pick<Model, 'channels'>): ImageShape {
-  if ('size' in job) return [channels, job.size.height, job.size.width];
+export function shapeOf(job: Job, model: Pick<Model, 'channels' | 'card'>): ImageShape {
+  if ('size' in job) return [imageChannels(model), job.size.height, job.size.width];
   return job.operator.restored(imageShape(job.measurement));
 }
 

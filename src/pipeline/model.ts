@@ -1,9 +1,9 @@
 /** A network ready to be sampled with. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Card } from '../card/card.ts';
+import type { Card, CardFile } from '../card/card.ts';
 import { completeCard } from '../card/complete.ts';
 import { overrideCard, type CardOverrides } from '../card/override.ts';
 import { readCard } from '../card/read.ts';
@@ -11,8 +11,11 @@ import { UserError } from '../errors.ts';
 import { modelInput, type ModelInput } from '../onnx/dims.ts';
 import { feedConstants } from '../onnx/feed.ts';
 import type { Graph } from '../onnx/graph.ts';
+import type { ImageShape } from '../operators/operator.ts';
 import { readModel, type OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
+import { readPipeline } from './latent/read.ts';
+import { isFolder, type Parts } from './latent/folder.ts';
 import { betas } from '../schedules/betas.ts';
 import { unitRangeBetas } from '../schedules/unit-range.ts';
 import { resolveGraph } from '../session/resolve.ts';
@@ -23,14 +26,20 @@ import { exceeds, type Tiling } from './windows.ts';
 export const defaultModel = fileURLToPath(new URL('../../models/default.onnx', import.meta.url));
 
 export interface Model {
+  /** Of a latent pipeline, the folder. */
   readonly file: string;
   readonly onnx: OnnxModel;
   readonly card: Card;
   /** What was inferred because the card does not say it, a line each. */
   readonly inferred: readonly string[];
   readonly warnings: readonly string[];
+  /** Of what the network takes: images, or latents. */
   readonly channels: number;
-  /** Height and width where the file fixes them; undefined where it takes any. */
+  /** The files of a latent pipeline; the card's `latent` says how latents become images. */
+  readonly parts?: Parts;
+  /** Side of the images that the network was trained on, where that is known, in pixels. */
+  readonly usualSide?: number;
+  /** Height and width of images where the file fixes them; undefined where it takes any. */
   readonly fixed: { readonly height: number; readonly width: number } | undefined;
   readonly timestep: ModelInput;
   /** The inputs that the card feeds. */
@@ -38,16 +47,53 @@ export interface Model {
 }
 
 /**
- * Reads a model and its card.
+ * Reads a model and its card; of a folder, a latent pipeline as diffusers and optimum export it.
  * @param overrides card fields that count more than the card's, by dotted name
- * @throws UserError for a file that is no ε-model, or a damaged card
+ * @throws UserError for a file that is no ε-model, a damaged card, or a pipeline with a part missing
  */
 export async function loadModel(file: string, overrides: CardOverrides = {}): Promise<Model> {
+  if (isFolder(file)) return loadPipeline(file, overrides);
   const onnx = await readModel(file);
-  const { card: given, warnings } = await readCard(file, onnx);
+  const { card, warnings } = await readCard(file, onnx);
+  return modelOf(onnx, overrideCard(card, overrides), warnings);
+}
+
+async function loadPipeline(folder: string, overrides: CardOverrides): Promise<Model> {
+  const pipeline = await readPipeline(folder);
+  const { parts, unet, channels, usualSide, scalingAssumed } = pipeline;
+  const beside = await readCard(parts.unet, unet);
+  const given = overrideCard({ ...pipeline.card, ...beside.card }, overrides);
+  const { card, fixed, ...model } = modelOf(unet, given, [
+    ...pipeline.warnings,
+    ...beside.warnings,
+  ]);
+  const { factor, scaling } = card.latent ?? { factor: 1, scaling: 1 };
+  const assumed = scalingAssumed && !beside.card.latent && !('latent.scaling' in overrides);
+  return {
+    ...model,
+    file: folder,
+    channels,
+    parts,
+    ...(usualSide !== undefined && { usualSide }),
+    fixed: fixed && { height: fixed.height * factor, width: fixed.width * factor },
+    card: { ...card, multiple: given.multiple ?? card.multiple * factor },
+    warnings: [
+      ...model.warnings,
+      ...(assumed
+        ? [
+            `${folder}: vae_decoder/config.json with its scaling_factor is missing; ${scaling} is assumed, ` +
+              'that of Stable Diffusion 1 and 2 (set another with --card latent.scaling=...)',
+          ]
+        : []),
+    ],
+  };
+}
+
+function modelOf(onnx: OnnxModel, given: CardFile, warnings: readonly string[]): Model {
+  const { where: file } = onnx;
   const inputs = modelInputs(onnx);
   const outputs = (onnx.proto.graph?.output ?? []).map((o) => modelInput(o, file));
-  const { card, inferred } = completeCard(overrideCard(given, overrides), {
+  const { card, inferred } = completeCard(given, {
     inputs,
     outputs,
     nodes: onnx.proto.graph?.node ?? [],
@@ -99,16 +145,33 @@ export async function graphFor(
     batched.map(({ name, shape }) => [shape[0] || `${name}.0`, batch] as const),
   );
   const shapes: Record<string, number[]> = {
-    [card.inputs.x]: [batch, model.channels, canvas.height, canvas.width],
+    [card.inputs.x]: [batch, ...seenShape(model, canvas)],
   };
   for (const [name, { shape }] of Object.entries(told)) shapes[name] = [batch, ...shape];
   const graph = await resolveGraph(model.onnx, { dims, shapes });
-  return { ...feedConstants(graph, card.conditioning), name: path.basename(model.file) };
+  return { ...feedConstants(graph, card.conditioning), name: path.basename(model.onnx.where) };
 }
 
 export interface Size {
   readonly height: number;
   readonly width: number;
+}
+
+/** `[C,H,W]` of what the network takes for a canvas of images: these, or their latents. */
+export function seenShape({ channels, card }: Model, { height, width }: Size): ImageShape {
+  const factor = card.latent?.factor ?? 1;
+  return [channels, height / factor, width / factor];
+}
+
+/** Height and width of the same. */
+export function seenSize(model: Model, canvas: Size): Size {
+  const [, height, width] = seenShape(model, canvas);
+  return { height, width };
+}
+
+/** Of the images that come of it in the end. */
+export function imageChannels({ channels, card }: Pick<Model, 'channels' | 'card'>): number {
+  return card.latent ? 3 : channels;
 }
 
 /** How networks and images of other sizes come together. */
@@ -160,6 +223,21 @@ export function canvasFor(
   }
   const up = (n: number): number => Math.ceil(n / card.multiple) * card.multiple;
   return { height: up(image.height), width: up(image.width) };
+}
+
+/** SHA-256 of a model's file, in hexadecimal; of a pipeline, of those of all its parts. */
+export async function modelHash({ file, parts }: Model): Promise<string> {
+  if (!parts) return sha256(file);
+  const { unet, decoder, encoder, textEncoder, tokenizer, scheduler } = parts;
+  const files = [unet, decoder, encoder, textEncoder, scheduler];
+  const words = tokenizer
+    ? readdirSync(tokenizer)
+        .sort()
+        .map((name) => path.join(tokenizer, name))
+    : [];
+  const hash = createHash('sha256');
+  for (const part of [...files, ...words]) if (part) hash.update(await sha256(part));
+  return hash.digest('hex');
 }
 
 /** SHA-256 of a file, in hexadecimal. */

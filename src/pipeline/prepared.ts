@@ -9,7 +9,7 @@ import type { Model } from './model.ts';
 import { codeRevision } from './revision.ts';
 
 export interface Opening {
-  readonly model: Pick<Model, 'file' | 'onnx'> & { readonly card: object };
+  readonly model: Pick<Model, 'file' | 'onnx' | 'parts'> & { readonly card: object };
   readonly session: SessionOptions;
   /** Where derived graphs are kept; nowhere if left out. */
   readonly cache?: Cache | undefined;

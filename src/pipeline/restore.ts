@@ -17,7 +17,8 @@ import { classCondition } from './condition.ts';
 import { openDenoiser, type Denoiser, type DenoiserInput, type Subject } from './denoiser.ts';
 import { lossesOf, shapeOf, type Job } from './job.ts';
 import { guidanceFor, samplerFor, type Method, type SamplerChoice } from './method.ts';
-import { betasOf, canvasFor, type Fitting, type Model, type Size } from './model.ts';
+import { openAutoencoder } from './latent/autoencoder.ts';
+import { betasOf, canvasFor, seenShape, type Fitting, type Model, type Size } from './model.ts';
 import { openWindowedDenoiser } from './windowed.ts';
 import { exceeds } from './windows.ts';
 
@@ -25,8 +26,11 @@ import { exceeds } from './windows.ts';
 export interface Replay {
   /** `[1,C,H,W]` */
   readonly x_T: Tensor;
-  /** `[at least steps,1,C,H,W]`; row 0 belongs to the first step taken, the last step uses none. */
-  readonly noise: Tensor;
+  /**
+   * `[at least steps,1,C,H,W]`; row 0 belongs to the first step taken, the last step uses none. Not
+   * needed where steps add no noise.
+   */
+  readonly noise?: Tensor;
 }
 
 export interface RestoreOptions extends Fitting {
@@ -46,11 +50,14 @@ export interface RestoreOptions extends Fitting {
   readonly replay?: Replay;
 }
 
-/** Where a batch stands after a step. x̂₀ and x are cropped to the images' size. */
+/** Where a batch stands after a step. */
 export interface Progress {
   readonly step: Step;
+  /** Of images, cropped to their size; of a latent model, of latents. */
   readonly x0: Tensor;
   readonly x: Tensor;
+  /** x̂₀ as images `[N,C,H,W]`: of latents, a run of the decoder. */
+  images(): Promise<Tensor>;
   /**
    * Of each image, where the step was guided: ‖y − A(x̂₀)‖₂ of a measurement; −log p(c|·) where
    * there is a classifier and nothing else.
@@ -72,12 +79,13 @@ export interface Restorer {
 /** @throws UserError for a step count or hyper-parameter out of range */
 export function openRestorer(options: RestoreOptions): Restorer {
   const { model, seed, replay } = options;
-  const schedule = respace(betasOf(model.card), options.steps);
+  const schedule = respace(betasOf(model.card), options.steps, model.card.schedule);
   const steps = stepsOf(schedule);
   const sampler = samplerFor(options.sampler);
   const guidance = guidanceFor(options.method);
   // One batch size and image size is the rule; a remainder or another size replaces it.
   let current: { key: string; denoiser: Denoiser } | undefined;
+  const autoencoder = model.card.latent && openAutoencoder(model, options.session);
 
   async function denoiserFor(
     subjects: readonly Subject[],
@@ -112,7 +120,7 @@ export function openRestorer(options: RestoreOptions): Restorer {
       const { canvas, placed } = placementOf(model, image, options);
       const subjects = jobs.map((job) => subjectOf(job, model));
       const denoiser = await denoiserFor(subjects, canvas, placed);
-      const shape = [image[0], canvas.height, canvas.width];
+      const shape = seenShape(model, canvas);
       const keys = jobs.map((job) => noiseKey(seed, job.name));
       const draw = (stream: 'x_T' | 'step', index: number): Tensor =>
         stack(keys.map((key) => gaussian(key, stream, index, shape)));
@@ -125,13 +133,16 @@ export function openRestorer(options: RestoreOptions): Restorer {
         noise: recorded?.noise ?? ((step) => draw('step', step.index)),
         ...(signal && { signal }),
       });
+      const imagesOf = async (x: Tensor): Promise<Tensor> =>
+        cropBatch(autoencoder ? await autoencoder.decode(x) : x, placed);
       for (;;) {
         const { value, done } = await run.next();
-        if (done) return unstack(cropBatch(value, placed));
-        yield progressOf(value, placed);
+        if (done) return unstack(await imagesOf(value));
+        yield progressOf(value, autoencoder ? undefined : placed, imagesOf);
       }
     },
     async release() {
+      await autoencoder?.release();
       await current?.denoiser.release();
       current = undefined;
     },
@@ -156,8 +167,15 @@ export function subjectOf(job: Job, model: Model): Subject {
   return { losses: lossesOf(job), condition: job.condition ?? classCondition(model) };
 }
 
-function progressOf({ step, x, x0, loss }: SamplerState, placed: Placement): Progress {
-  return { step, x: cropBatch(x, placed), x0: cropBatch(x0, placed), ...(loss && { loss }) };
+/** @param placed undefined where what is sampled are no images */
+function progressOf(
+  { step, x, x0, loss }: SamplerState,
+  placed: Placement | undefined,
+  imagesOf: (x0: Tensor) => Promise<Tensor>,
+): Progress {
+  const crop = (v: Tensor): Tensor => (placed ? cropBatch(v, placed) : v);
+  const images = (): Promise<Tensor> => imagesOf(x0);
+  return { step, x: crop(x), x0: crop(x0), images, ...(loss && { loss }) };
 }
 
 /** The part of `[N,C,H,W]` canvases that the images take. */
@@ -184,8 +202,8 @@ function replayed(
   const size = shape.reduce((n, d) => n * d, 1);
   if (x_T.shape.join() !== [1, ...shape].join())
     throw new UserError(`replay: x_T is [${x_T.shape.join()}], sampling needs [1,${shape.join()}]`);
-  const [rows = 0, ...rest] = noise.shape;
-  if (rest.join() !== [1, ...shape].join() || rows < steps.length)
+  const [rows = 0, ...rest] = noise?.shape ?? [];
+  if (noise && (rest.join() !== [1, ...shape].join() || rows < steps.length))
     throw new UserError(
       `replay: noise is [${noise.shape.join()}], sampling needs at least [${steps.length},1,${shape.join()}]`,
     );
@@ -194,6 +212,13 @@ function replayed(
   return {
     x: repeated(x_T.data),
     noise: (step) => {
+      if (!noise)
+        throw new UserError(
+          'replay: the sampler adds noise at the steps, and there is no noise.npy',
+          {
+            hint: 'add noise.npy, or sample without noise: --eta 0',
+          },
+        );
       const row = steps.length - 1 - step.index;
       return repeated(noise.data.subarray(row * size, (row + 1) * size));
     },

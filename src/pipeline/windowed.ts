@@ -6,6 +6,8 @@ import { zeros, type Tensor } from '../tensor/tensor.ts';
 import { aimOf, denoised, type Denoiser, type DenoiserInput } from './denoiser.ts';
 import { levelFeed, parametersOf } from './feeds.ts';
 import { openForms } from './forms.ts';
+import { decoderOf } from './latent/autoencoder.ts';
+import { seenShape, seenSize } from './model.ts';
 import { once } from './once.ts';
 import { openDerived } from './prepared.ts';
 import { cut, paste, windowsOver, type Tiling } from './windows.ts';
@@ -31,9 +33,10 @@ export interface WindowedInput extends DenoiserInput {
  */
 export function openWindowedDenoiser(input: WindowedInput): Denoiser {
   const { model, like, batch, canvas, placement, tiling } = input;
-  const shape = [batch, model.channels, canvas.height, canvas.width];
-  const windows = windowsOver(canvas, tiling);
-  const aim = { losses: like.losses, placement };
+  const shape = [batch, ...seenShape(model, canvas)];
+  const size = seenSize(model, tiling.window);
+  const overlap = Math.floor((tiling.overlap * size.height) / tiling.window.height);
+  const windows = windowsOver(seenSize(model, canvas), { window: size, overlap });
   const forms = openForms(input, tiling.window, (network, of) => ({
     window: once(() =>
       openDerived(input, { graph: 'window', ...of }, async () => {
@@ -54,9 +57,10 @@ export function openWindowedDenoiser(input: WindowedInput): Denoiser {
       openDerived(input, { graph: 'blended', ...of }, async () => blendedGraph(shape, model.card)),
     ),
     guided: once(() =>
-      openDerived(input, { graph: 'blended guided', ...of, ...aimOf(input) }, async () =>
-        blendedGraph(shape, model.card, aim),
-      ),
+      openDerived(input, { graph: 'blended guided', ...of, ...aimOf(input) }, async () => {
+        const decoder = await decoderOf(model, batch, canvas);
+        return blendedGraph(shape, model.card, { losses: like.losses, placement, decoder });
+      }),
     ),
   };
 
@@ -64,7 +68,7 @@ export function openWindowedDenoiser(input: WindowedInput): Denoiser {
   async function predict(network: Session, { x, fed, name }: Seen): Promise<Tensors> {
     const blended: Record<string, Tensor> = {};
     for (const window of windows) {
-      const seen = await network.run({ ...fed, [name]: cut(x, window, tiling.window) });
+      const seen = await network.run({ ...fed, [name]: cut(x, window, size) });
       for (const [name, value] of Object.entries(seen))
         paste((blended[name] ??= zeros(shape)), value, window, true);
     }
@@ -81,8 +85,8 @@ export function openWindowedDenoiser(input: WindowedInput): Denoiser {
     for (const window of windows) {
       const { [ports.gradient]: found } = await network.run({
         ...fed,
-        [name]: cut(x, window, tiling.window),
-        [windowPorts.epsGradient]: cut(atEps, window, tiling.window, true),
+        [name]: cut(x, window, size),
+        [windowPorts.epsGradient]: cut(atEps, window, size, true),
       });
       paste(gradient, found as Tensor, window);
     }

@@ -61,10 +61,12 @@ export interface Window {
  * where neighbours overlap: a network knows least of what is at a window's border, and a
  * prediction that changes from one window to the next does so without a seam.
  * @param canvas at least as large as a window
+ * @param unit that windows begin at multiples of, as the sides of canvas and windows are: pixels of
+ * an image for one of its latent
  */
-export function windowsOver(canvas: Size, { window, overlap }: Tiling): Window[] {
-  const rows = along(canvas.height, window.height, overlap);
-  const columns = along(canvas.width, window.width, overlap);
+export function windowsOver(canvas: Size, { window, overlap }: Tiling, unit = 1): Window[] {
+  const rows = along(canvas.height, window.height, overlap, unit);
+  const columns = along(canvas.width, window.width, overlap, unit);
   return rows.flatMap((row) =>
     columns.map((column) => {
       const weights = new Float32Array(window.height * window.width);
@@ -81,10 +83,11 @@ function along(
   length: number,
   size: number,
   overlap: number,
+  unit: number,
 ): { start: number; weights: number[] }[] {
   const count = 1 + Math.ceil((length - size) / (size - Math.min(overlap, size - 1)));
   const starts = Array.from({ length: count }, (_, i) =>
-    count === 1 ? 0 : Math.round((i * (length - size)) / (count - 1)),
+    count === 1 ? 0 : unit * Math.round((i * (length - size)) / (count - 1) / unit),
   );
   const raw = starts.map((start, i) => {
     const before = i === 0 ? 0 : (starts[i - 1] as number) + size - start;

@@ -5,6 +5,22 @@ import { UserError } from '../errors.ts';
 export interface Schedule {
   readonly timesteps: readonly number[];
   readonly alphaBar: Float64Array;
+  /** alphaBar that the last step ends at: 1 for a clean image. */
+  readonly end: number;
+}
+
+/** Which timesteps are kept, by the names that diffusers gives the three ways. */
+export interface Spacing {
+  /**
+   * `linspace`: from 0 to T-1, both kept. `leading`: multiples of floor(T/N), from 0. `trailing`:
+   * from T-1 down, at stride T/N. Table 2 of Lin et al., Common Diffusion Noise Schedules and Sample
+   * Steps are Flawed (2023).
+   */
+  readonly spacing?: 'linspace' | 'leading' | 'trailing' | undefined;
+  /** Added to every timestep of `leading`. */
+  readonly offset?: number | undefined;
+  /** Whether the last step ends at a clean image, or at the noise level of timestep 0. */
+  readonly end?: 'clean' | 'first' | undefined;
 }
 
 /** The constants of one sampling step, from x_t to the next kept timestep below it. */
@@ -14,7 +30,7 @@ export interface Step {
   /** The timestep of the original schedule, 0..T-1, that the network was trained with. */
   readonly timestep: number;
   readonly alphaBar: number;
-  /** alphaBar of the next step; 1 at the last, which ends at the clean image. */
+  /** alphaBar of the next step; the schedule's end at the last, usually 1: the clean image. */
   readonly alphaBarPrev: number;
   /** 1 - alphaBar / alphaBarPrev: beta re-derived for the kept steps. */
   readonly beta: number;
@@ -30,30 +46,58 @@ export interface Step {
 /**
  * Keeps N of the T timesteps of `betas`, from 0 to T-1 at stride (T-1)/(N-1), rounded half to even.
  * N = 1 keeps timestep 0. This is `space_timesteps` of guided-diffusion for one section, whose
- * running sum decides on which side of a half a timestep falls.
- * @throws UserError if N is not an integer from 1 to T.
+ * running sum decides on which side of a half a timestep falls. Other spacings are those of
+ * diffusers' schedulers.
+ * @throws UserError if N is not an integer from 1 to T, or an offset leads beyond T.
  */
-export function respace(betas: Float64Array, N: number): Schedule {
+export function respace(
+  betas: Float64Array,
+  N: number,
+  { spacing = 'linspace', offset = 0, end = 'clean' }: Spacing = {},
+): Schedule {
   const T = betas.length;
   if (!Number.isInteger(N) || N < 1 || N > T)
     throw new UserError(`cannot sample in ${N} steps, expected an integer from 1 to ${T}`, {
       hint: `the model's schedule has ${T} timesteps; 20, 50 and 100 steps are usual`,
     });
-  const stride = N === 1 ? 0 : (T - 1) / (N - 1);
-  const timesteps: number[] = [];
-  for (let i = 0, position = 0; i < N; i++, position += stride)
-    timesteps.push(roundHalfToEven(position));
+  const timesteps = SPACINGS[spacing](T, N).map((t) => (spacing === 'leading' ? t + offset : t));
+  const last = timesteps.at(-1) ?? 0;
+  if (last >= T)
+    throw new UserError(
+      `cannot sample in ${N} steps: with an offset of ${offset}, timestep ${last} is beyond ${T - 1}`,
+      {
+        hint: `take at most ${Math.floor(T / 2)} steps`,
+      },
+    );
 
   let product = 1;
   const alphaBars = betas.map((beta) => (product *= 1 - beta));
-  return { timesteps, alphaBar: Float64Array.from(timesteps, (t) => alphaBars[t]!) };
+  return {
+    timesteps,
+    alphaBar: Float64Array.from(timesteps, (t) => alphaBars[t]!),
+    end: end === 'clean' ? 1 : alphaBars[0]!,
+  };
 }
 
+/** N of the timesteps below T, ascending. */
+const SPACINGS = {
+  linspace(T, N) {
+    const stride = N === 1 ? 0 : (T - 1) / (N - 1);
+    const timesteps: number[] = [];
+    for (let i = 0, position = 0; i < N; i++, position += stride)
+      timesteps.push(roundHalfToEven(position));
+    return timesteps;
+  },
+  leading: (T, N) => Array.from({ length: N }, (_, i) => i * Math.floor(T / N)),
+  trailing: (T, N) =>
+    Array.from({ length: N }, (_, i) => roundHalfToEven(T - i * (T / N)) - 1).reverse(),
+} satisfies Record<string, (T: number, N: number) => number[]>;
+
 /** The steps of a schedule in the order in which they are taken, noisiest first. */
-export function steps({ timesteps, alphaBar }: Schedule): Step[] {
+export function steps({ timesteps, alphaBar, end }: Schedule): Step[] {
   const constants = timesteps.map((timestep, index) => {
     const now = alphaBar[index]!;
-    const alphaBarPrev = index === 0 ? 1 : alphaBar[index - 1]!;
+    const alphaBarPrev = index === 0 ? end : alphaBar[index - 1]!;
     const beta = 1 - now / alphaBarPrev;
     const posteriorVariance = (beta * (1 - alphaBarPrev)) / (1 - now);
     return { index, timestep, alphaBar: now, alphaBarPrev, beta, posteriorVariance };

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
+import { readJson } from '../files/json.ts';
 import { readBytes } from '../files/read.ts';
 import { clipTokenizer, type Ends } from './clip.ts';
 
@@ -56,7 +57,7 @@ export async function openTokenizer(folder: string): Promise<TextTokenizer> {
   const begin = bos_token ?? '<|startoftext|>';
   const ends = { begin, end, unknown: unk_token ?? end, pad: pad_token ?? end };
   const definition = existsSync(at('tokenizer.json'))
-    ? await readJson(at('tokenizer.json'))
+    ? asObject(await readJson(at('tokenizer.json')), at('tokenizer.json'))
     : await fromMerges(at('vocab.json'), at('merges.txt'), ends);
   const tokenizer = opened(definition, config, folder);
   const longest = model_max_length ?? usualContext;
@@ -131,14 +132,10 @@ async function fromMerges(vocabFile: string, mergesFile: string, ends: Ends): Pr
 }
 
 async function ifThere(file: string): Promise<object> {
-  return existsSync(file) ? readJson(file) : {};
+  return existsSync(file) ? asObject(await readJson(file), file) : {};
 }
 
-async function readJson(file: string): Promise<object> {
-  const text = (await readBytes(file)).toString('utf8');
-  try {
-    return JSON.parse(text) as object;
-  } catch (cause) {
-    throw new UserError(`${file}: not JSON: ${(cause as Error).message}`, { cause });
-  }
+function asObject(content: unknown, file: string): object {
+  if (typeof content === 'object' && content !== null) return content;
+  throw new UserError(`${file}: expected an object`);
 }

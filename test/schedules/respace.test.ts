@@ -47,6 +47,37 @@ describe('respace', () => {
   });
 });
 
+/** Printed by diffusers 0.42's DDIMScheduler with steps_offset 1, ascending. */
+const SPACED = [
+  ['leading', 5, [1, 201, 401, 601, 801]],
+  ['leading', 7, [1, 143, 285, 427, 569, 711, 853]],
+  ['trailing', 5, [199, 399, 599, 799, 999]],
+  ['trailing', 7, [142, 285, 428, 570, 713, 856, 999]],
+  ['linspace', 5, [0, 250, 500, 749, 999]],
+] as const;
+
+describe('spacings of diffusers', () => {
+  const latent = betas({ name: 'scaled_linear' });
+
+  it.each(SPACED)('%s, %i steps', (spacing, N, timesteps) => {
+    expect(respace(latent, N, { spacing, offset: 1 }).timesteps).toEqual(timesteps);
+  });
+
+  it('the last step ends at a clean image, or at the noise of timestep 0', () => {
+    const last = (end: 'clean' | 'first') =>
+      steps(respace(latent, 5, { spacing: 'leading', offset: 1, end })).at(-1);
+    expect(last('clean')?.alphaBarPrev).toBe(1);
+    // final_alpha_cumprod of the same scheduler with set_alpha_to_one false.
+    expect(last('first')?.alphaBarPrev).toBeCloseTo(0.9991499781608582, 7);
+  });
+
+  it('refuses an offset that leads beyond the schedule', () => {
+    expect(() => respace(latent, 1000, { spacing: 'leading', offset: 1 })).toThrow(
+      /timestep 1000 is beyond 999/,
+    );
+  });
+});
+
 describe('steps', () => {
   it.each([1, 2, 20, 1000])('of %i: noisiest first, with constants that compose', (N) => {
     const all = steps(respace(linear, N));

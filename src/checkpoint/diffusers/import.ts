@@ -1,10 +1,9 @@
 /** Imports diffusers' `UNet2DModel`. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { CardFile } from '../../card/card.ts';
 import { UserError } from '../../errors.ts';
-import { fileFailure } from '../../files/failure.ts';
+import { readJson } from '../../files/json.ts';
 import { GraphBuilder } from '../../onnx/builder.ts';
 import { batchOf, type Imported } from '../imported.ts';
 import type { StateDict } from '../state.ts';
@@ -120,15 +119,4 @@ async function schedulerCard(folder: string): Promise<{ card: CardFile; inferred
     card: cardOfScheduler({}, schedulerFile),
     inferred: [`prediction and schedule: the usual ones (no ${schedulerFile} beside the weights)`],
   };
-}
-
-async function readJson(file: string): Promise<unknown> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw fileFailure('read', file, error);
-  });
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new UserError(`${file}: not JSON: ${(cause as Error).message}`, { cause });
-  }
 }

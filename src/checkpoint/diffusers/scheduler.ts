@@ -15,6 +15,9 @@ const schema = z.looseObject({
   clip_sample_range: z.number().default(1),
   thresholding: z.boolean().default(false),
   rescale_betas_zero_snr: z.boolean().default(false),
+  timestep_spacing: z.enum(['linspace', 'leading', 'trailing']).default('leading'),
+  steps_offset: z.int().nonnegative().nullish(),
+  set_alpha_to_one: z.boolean().default(true),
 });
 
 /** Samplers of the variance-preserving process on discrete timesteps. */
@@ -32,12 +35,7 @@ const predictions = { epsilon: 'epsilon', v_prediction: 'v', sample: 'x0' } as c
  * @throws UserError for a process that is not variance-preserving, or betas of another form
  */
 export function cardOfScheduler(content: unknown, where: string): CardFile {
-  const parsed = schema.safeParse(content);
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`);
-    throw new UserError(`${where}: not a scheduler's config: ${issues.join('; ')}`);
-  }
-  const { _class_name: process, ...c } = parsed.data;
+  const { _class_name: process, ...c } = parse(content, where);
   const name = schedules[c.beta_schedule as keyof typeof schedules];
   const refused = [
     discrete.test(process) ? '' : `${process} is of another diffusion process`,
@@ -56,4 +54,43 @@ export function cardOfScheduler(content: unknown, where: string): CardFile {
     clip: c.clip_sample || c.thresholding,
     schedule: { name, timesteps: c.num_train_timesteps, ...ends },
   };
+}
+
+/**
+ * The same for a pipeline of latents, and with it the timesteps and the end that diffusers' DDIM
+ * takes from the file. Latents have no range to be clipped to, and networks of Stable Diffusion were
+ * trained one timestep off: diffusers' pipeline corrects both, whatever the file says.
+ * @throws UserError as `cardOfScheduler`
+ */
+export function cardOfLatentScheduler(
+  content: unknown,
+  where: string,
+): { card: CardFile & Required<Pick<CardFile, 'schedule'>>; warnings: string[] } {
+  const c = parse(content, where);
+  const { schedule, ...card } = cardOfScheduler({ ...c, clip_sample: false }, where);
+  if (!schedule) throw new Error('cardOfScheduler: no schedule');
+  const shifted = c.timestep_spacing === 'leading';
+  return {
+    card: {
+      ...card,
+      clip: false,
+      schedule: {
+        ...schedule,
+        spacing: c.timestep_spacing,
+        ...(shifted && { offset: 1 }),
+        end: c.set_alpha_to_one ? 'clean' : 'first',
+      },
+    },
+    warnings:
+      shifted && (c.steps_offset ?? 1) !== 1
+        ? [`${where}: steps_offset ${c.steps_offset} is taken as 1, as diffusers' pipeline does`]
+        : [],
+  };
+}
+
+function parse(content: unknown, where: string): z.infer<typeof schema> {
+  const parsed = schema.safeParse(content);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`);
+  throw new UserError(`${where}: not a scheduler's config: ${issues.join('; ')}`);
 }

@@ -3,7 +3,7 @@ import { conditionOptions } from '../conditioning.ts';
 import { cardOptions } from '../model-card.ts';
 import { integer, option, optionWith, requiredOption, text, type Values } from '../options.ts';
 import { runOptions } from '../run-options.ts';
-import { chainOptions } from '../settings.ts';
+import { chainOptions, replayOptions } from '../settings.ts';
 import { defineCommand } from './command.ts';
 
 const options = {
@@ -13,7 +13,13 @@ const options = {
     'folder for the images, or a file for a single one',
     text,
   ),
-  model: option('--model <file>', 'Simple', 'ONNX ε-model', text, 'the one that comes with dsg'),
+  model: option(
+    '--model <path>',
+    'Simple',
+    'ONNX ε-model, or the folder of a latent pipeline',
+    text,
+    'the one that comes with dsg',
+  ),
   count: optionWith('--count <n>', 'Simple', 'how many images', integer(1), 1),
   width: option(
     '--width <n>',
@@ -34,6 +40,7 @@ const options = {
   ...conditionOptions,
   ...cardOptions,
   ...runOptions,
+  ...replayOptions,
   grid: option(
     '--grid <columns>',
     'Output',
@@ -66,6 +73,10 @@ an image follows from its number and the seed, so more images can be made later 
     [
       'the same of a model that knows no classes, by a classifier that does',
       'dsg generate --model prior.onnx --classifier noisy-classifier.onnx --class 207 -o out',
+    ],
+    [
+      'what a text says, by a pipeline of the form of Stable Diffusion: see docs/latent.md',
+      "dsg generate --model sd --prompt 'a cat on a bicycle' --negative blurry --steps 50 -o out",
     ],
     ['what became of the noise', 'dsg generate --steps 50 --trace 5 -o sample.png'],
   ],

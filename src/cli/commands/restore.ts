@@ -5,7 +5,7 @@ import { cardOptions } from '../model-card.ts';
 import { flag, integer, integerOr, option, optionWith, requiredOption, text } from '../options.ts';
 import type { Values } from '../options.ts';
 import { baseOption, runOptions } from '../run-options.ts';
-import { samplingOptions } from '../settings.ts';
+import { replayOptions, samplingOptions } from '../settings.ts';
 import { shardKind } from '../shard.ts';
 import { defineCommand } from './command.ts';
 
@@ -25,7 +25,13 @@ const options = {
     'Simple',
     'inputs are clean: degrade them first, and report PSNR and SSIM',
   ),
-  model: option('--model <file>', 'Sampling', 'ONNX ε-model', text, 'the one that comes with dsg'),
+  model: option(
+    '--model <path>',
+    'Sampling',
+    'ONNX ε-model, or the folder of a latent pipeline',
+    text,
+    'the one that comes with dsg',
+  ),
   samples: optionWith(
     '--samples <k>',
     'Sampling',
@@ -61,13 +67,7 @@ const options = {
     integer(0),
     'a quarter of a window',
   ),
-  replay: option(
-    '--replay <folder>',
-    'Advanced',
-    'take noise from its x_T.npy [1,3,H,W] and noise.npy [steps,1,3,H,W]',
-    text,
-    'noise follows from seed and name',
-  ),
+  ...replayOptions,
 } as const;
 
 export type RestoreValues = Values<typeof options>;

@@ -1,0 +1,23 @@
+/** How much memory a graph's values take while it runs. */
+import type { Graph } from '../onnx/graph.ts';
+import { byteLength } from '../onnx/initializer.ts';
+
+/** The most bytes of computed values that are alive at once, if each dies with its last use. */
+export function peakBytes(graph: Graph): number {
+  const lastUse = new Map<string, number>();
+  graph.nodes.forEach((node, i) => node.input.forEach((name) => lastUse.set(name, i)));
+  for (const { name } of graph.outputs) lastUse.set(name, graph.nodes.length);
+  const bytes = (name: string): number => {
+    const value = graph.values.get(name);
+    return value && !graph.initializers.has(name) ? byteLength(value) : 0;
+  };
+  let alive = graph.inputs.reduce((n, { name }) => n + bytes(name), 0);
+  let peak = alive;
+  graph.nodes.forEach((node, i) => {
+    for (const name of node.output) alive += bytes(name);
+    peak = Math.max(peak, alive);
+    const dying = new Set([...node.input, ...node.output]);
+    for (const name of dying) if ((lastUse.get(name) ?? i) === i) alive -= bytes(name);
+  });
+  return peak;
+}

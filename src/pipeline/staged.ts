@@ -1,0 +1,103 @@
+/** A guided step: in one graph, or of a large latent model in stages. */
+import { classifierFreePorts } from '../guided/classifier-free.ts';
+import { guidedGraph, ports } from '../guided/guided.ts';
+import { blendedGraph, windowGradientGraph, windowGraph, windowPorts } from '../guided/windowed.ts';
+import type { Session } from '../session/session.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { DenoiserInput } from './denoiser.ts';
+import type { Network } from './forms.ts';
+import { decoderOf } from './latent/autoencoder.ts';
+import { seenShape } from './model.ts';
+import { openDerived, type Origin } from './prepared.ts';
+
+/**
+ * Pixels up to which network and decoder are one graph: there the values of a decoder of the form of
+ * Stable Diffusion's and of its backward pass take about 1 GB. By size alone, and not by the memory
+ * that there is: results must not depend on the machine.
+ */
+const largestInOne = 192 * 192;
+
+/** What the graphs follow from: all of them, and those that losses are in. */
+interface Origins {
+  readonly of: Origin;
+  readonly aim: Pick<Origin, 'losses' | 'placement'>;
+}
+
+/**
+ * The step's graph, or its stages as if they were one session.
+ * @param most pixels of a batch in one graph
+ */
+export async function openGuided(
+  input: DenoiserInput,
+  network: () => Promise<Network>,
+  from: Origins,
+  most = largestInOne,
+): Promise<Session> {
+  const { model, batch, canvas } = input;
+  const { of, aim } = from;
+  if (model.card.latent && batch * canvas.height * canvas.width > most)
+    return openStages(input, network, from);
+  return openDerived(input, { graph: 'guided', ...of, ...aim }, async () => {
+    const { graph, card } = await network();
+    return guidedGraph(graph, card, await aimFor(input));
+  });
+}
+
+/**
+ * Network; x̂₀, decoder, losses and their gradient at x and ε; J of the network, transposed, times
+ * that at ε. One more forward pass of the network than in one graph, but memory is that of the
+ * largest stage.
+ */
+async function openStages(
+  input: DenoiserInput,
+  network: () => Promise<Network>,
+  { of, aim }: Origins,
+): Promise<Session> {
+  const { model, batch, canvas } = input;
+  const shape = [batch, ...seenShape(model, canvas)];
+  const opened: Session[] = [];
+  const release = async (): Promise<void> => {
+    for (const session of opened) await session.release();
+  };
+  try {
+    opened.push(
+      await openDerived(input, { graph: 'window', ...of }, async () => {
+        const { graph, card } = await network();
+        return windowGraph(graph, card);
+      }),
+      await openDerived(input, { graph: 'blended guided', ...of, ...aim }, async () =>
+        blendedGraph(shape, model.card, await aimFor(input)),
+      ),
+      await openDerived(input, { graph: 'window gradient', ...of }, async () => {
+        const { graph, card } = await network();
+        return windowGradientGraph(graph, card);
+      }),
+    );
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  const [forward, middle, backward] = opened as [Session, Session, Session];
+  return {
+    async run(feeds) {
+      const predicted = await forward.run(feeds);
+      // Whether it is told of none as well or not decides what the network's x is called.
+      const x = (feeds[classifierFreePorts.x] ?? feeds[model.card.inputs.x]) as Tensor;
+      const eps = predicted[ports.eps] as Tensor;
+      const out = await middle.run({ ...feeds, [windowPorts.x]: x, [ports.eps]: eps });
+      const { [windowPorts.epsGradient]: atEps, [ports.gradient]: direct } = out;
+      const fed = { ...feeds, [windowPorts.epsGradient]: atEps as Tensor };
+      const { [ports.gradient]: through } = await backward.run(fed);
+      return { ...predicted, ...out, [ports.gradient]: sum(direct as Tensor, through as Tensor) };
+    },
+    release,
+  };
+}
+
+async function aimFor({ model, like, batch, canvas, placement }: DenoiserInput) {
+  return { losses: like.losses, placement, decoder: await decoderOf(model, batch, canvas) };
+}
+
+function sum({ shape, data: a }: Tensor, { data: b }: Tensor): Tensor {
+  return { shape, data: a.map((v, i) => v + (b[i] as number)) };
+}
