@@ -6,22 +6,23 @@ import { readImage } from '../image/read.ts';
 import { writeImage } from '../image/write.ts';
 import { nameOf } from '../pipeline/generate.ts';
 import type { Wanted } from '../pipeline/job.ts';
-import { canvasFor, type Model, type Size } from '../pipeline/model.ts';
+import { canvasFor, imageChannels, type Model, type Size } from '../pipeline/model.ts';
 import { cacheFor } from './caching.ts';
 import { computing, showComputing } from './computing.ts';
 import type { GenerateValues } from './commands/generate.ts';
-import { conditioningOf, recordOf, showConditioning, type Conditioning } from './conditioning.ts';
+import { conditioningOf, recordOf, showConditioning } from './conditioning.ts';
 import { openDestination, type Destination } from './destination.ts';
 import { writeGenerated } from './generated.ts';
 import { digest, hashOf, revision } from './identity.ts';
 import type { Input } from './inputs.ts';
 import type { Io } from './io.ts';
+import { openAims } from './losses.ts';
 import { noteModel, openModel, readReplay, refuseChannels } from './preparing.ts';
 import { openLanes, showDuration, type Progress } from './progress.ts';
 import { openReport } from './report.ts';
 import { dueOf } from './resuming.ts';
 import { sampleAll } from './sampling.ts';
-import { refuseIdle, samplerFor, showSettings, type Settings } from './settings.ts';
+import { settingsForNew, showSettings, type Settings } from './settings.ts';
 import { modelFacts } from './sidecar.ts';
 import { versions } from './version.ts';
 
@@ -30,24 +31,23 @@ const gap = 2;
 
 /** @returns the exit code: 1 if some image failed */
 export async function generateAll(values: GenerateValues, io: Io): Promise<number> {
-  refuseIdle(values);
   const { count, steps, seed, device, precision, lanes, trace } = values;
   const model = await openModel(values);
   const size = sizeFor(values, model);
   const conditioning = await conditioningOf(values, model);
   const { condition, classifierFree } = conditioning;
   const classifier = conditioning.guide?.guidance;
+  const aims = await openAims(values);
+  const settings = settingsForNew(values, model.card, aims.count > 0);
+  const losses = await aims.of([imageChannels(model), size.height, size.width]);
   const images = Array.from({ length: count }, (_, i) => ({ file: nameOf(i), name: nameOf(i) }));
   const destination = await openOutput(images, values, model);
-  const settings: Settings = {
-    method: { name: 'none' },
-    sampler: samplerFor(values, model.card, 0),
-  };
   const replay =
     values.replay === undefined ? undefined : await readReplay(values.replay, ['--count', count]);
   const facts = await modelFacts(model);
   const options = {
     ...recordOf(conditioning),
+    ...aims.record,
     ...settings,
     steps,
     seed,
@@ -68,10 +68,11 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   progress = openLanes(io, { ...values, batch: batch === 'auto' ? 1 : batch, images: due.length });
   noteModel(model, facts, report);
   for (const warning of conditioning.warnings) report.note(`note: ${warning}`);
-  report.note(describe(model, values, settings, conditioning));
+  const told = [...showConditioning(conditioning, model), ...aims.words];
+  report.note(describe(model, values, settings, told));
 
   const began = performance.now();
-  const jobs: readonly Wanted[] = due.map(({ name }) => ({ name, size, condition }));
+  const jobs: readonly Wanted[] = due.map(({ name }) => ({ name, size, condition, losses }));
   const session = { device, precision };
   const cache = cacheFor(io, report.note);
   try {
@@ -160,12 +161,11 @@ function describe(
   model: Model,
   values: GenerateValues,
   settings: Settings,
-  conditioning: Conditioning,
+  told: readonly string[],
 ): string {
-  const kind = showConditioning(conditioning, model);
   const inferred = model.inferred.length > 0 ? `; inferred ${model.inferred.join(', ')}` : '';
   return (
-    `${path.basename(model.file)}: ${[...kind, showSettings(settings)].join(', ')}, ` +
+    `${path.basename(model.file)}: ${[...told, showSettings(settings)].join(', ')}, ` +
     `${values.steps} steps, seed ${values.seed}, ${showComputing(values)}${inferred}`
   );
 }

@@ -10,6 +10,7 @@ import type { RestoreValues } from './commands/restore.ts';
 import { recordOf, type Conditioning } from './conditioning.ts';
 import { sigmaOf, type Plan } from './degradation.ts';
 import { stemOf, type Input } from './inputs.ts';
+import type { Aims } from './losses.ts';
 import { settingsFor } from './settings.ts';
 import { describeOperator, type ModelFacts } from './sidecar.ts';
 import { versions } from './version.ts';
@@ -34,6 +35,7 @@ export interface IdentityContext {
   readonly values: RestoreValues;
   readonly model: Model;
   readonly conditioning: Conditioning;
+  readonly aims: Pick<Aims, 'record'>;
   readonly facts: ModelFacts;
   readonly plan: Plan | undefined;
   readonly replay: Replay | undefined;
@@ -62,6 +64,7 @@ export function identifier(context: IdentityContext): (input: Input) => Promise<
     trace,
     ...(simulate && { sigma: sigmaOf(values) }),
     ...recordOf(context.conditioning),
+    ...context.aims.record,
     ...(samples > 1 && { samples }),
     ...(tile !== undefined && { tile, tileOverlap }),
     ...(replay && { replay: hashOf(replay) }),

@@ -28,7 +28,7 @@ function makeProgram(io: Io, finish: (code: number) => void): Command {
     .helpCommand(false)
     .addHelpText(
       'after',
-      '\n`dsg help COMMAND` tells more of a command, `dsg help exit-codes` how dsg ends.',
+      '\n`dsg help COMMAND` tells more of a command; see also `dsg help losses`, `dsg help exit-codes`.',
     );
   for (const make of commands) program.addCommand(make(io, finish));
   for (const command of [program, ...program.commands]) settle(command, io);

@@ -4,6 +4,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 /** The groups of `--help`, in its order. */
 const groups = [
   'Simple',
+  'Losses',
   'Sampling',
   'Training',
   'Network',

@@ -1,5 +1,7 @@
 /** Restores measurements, and writes each image as it is done. */
 import path from 'node:path';
+import type { Loss } from '../losses/loss.ts';
+import { imageShape } from '../operators/operator.ts';
 import type { Condition } from '../pipeline/condition.ts';
 import type { Task } from '../pipeline/degradation.ts';
 import type { Model } from '../pipeline/model.ts';
@@ -7,12 +9,14 @@ import { posteriorOf } from '../pipeline/posterior.ts';
 import { cacheFor } from './caching.ts';
 import { computing, showComputing } from './computing.ts';
 import type { RestoreValues } from './commands/restore.ts';
-import { conditioningOf, recordOf, showConditioning, type Conditioning } from './conditioning.ts';
+import { conditioningOf, recordOf, showConditioning } from './conditioning.ts';
 import { openDestination } from './destination.ts';
 import type { Example } from './examples.ts';
 import { identifier, type Identified } from './identity.ts';
 import { findInputs, type Input } from './inputs.ts';
 import type { Io } from './io.ts';
+import { openAims } from './losses.ts';
+import { withRecipe } from './method-options.ts';
 import {
   noteModel,
   openModel,
@@ -27,7 +31,14 @@ import { openReport, type Report } from './report.ts';
 import { writeRestored } from './restored.ts';
 import { dueOf } from './resuming.ts';
 import { sampleAll } from './sampling.ts';
-import { refuseIdle, samplerFor, settingsFor, showSettings, type Settings } from './settings.ts';
+import {
+  refuseIdle,
+  refuseUnguided,
+  samplerFor,
+  settingsFor,
+  showSettings,
+  type Settings,
+} from './settings.ts';
 import { openGathering, repeated, type Sample } from './samples.ts';
 import { shardOf, shareOf } from './shard.ts';
 import { modelFacts } from './sidecar.ts';
@@ -36,6 +47,7 @@ import type { Frame } from './trace.ts';
 /** An example with what the sampler and the sidecar want to know of it. */
 interface Described extends Example {
   readonly condition: Condition;
+  readonly losses: readonly Loss[];
   readonly method: Settings['method'];
   readonly settings: Settings;
   readonly identified: Identified;
@@ -50,7 +62,8 @@ export async function restoreAll(
   values: RestoreValues,
   io: Io,
 ): Promise<number> {
-  refuseIdle(values);
+  const chosen = withRecipe(values);
+  refuseIdle(chosen, chosen.method ?? 'dsg');
   const { lanes, samples, seed, steps, simulate, trace } = values;
   const found = await findInputs(paths, {
     except: values.output,
@@ -63,6 +76,8 @@ export async function restoreAll(
   const conditioning = await conditioningOf(values, model);
   const { condition, classifierFree } = conditioning;
   const classifier = conditioning.guide?.guidance;
+  const aims = await openAims(values);
+  refuseUnguided(aims.count, chosen.method);
   const reader = await openReader(inputs, values, model);
   const replay =
     values.replay === undefined
@@ -72,7 +87,7 @@ export async function restoreAll(
   const facts = await modelFacts(model);
   const { format } = destination;
   const { plan } = reader;
-  const identify = identifier({ values, model, conditioning, facts, plan, replay, format });
+  const identify = identifier({ values, model, conditioning, aims, facts, plan, replay, format });
 
   let progress: readonly Progress[] = [];
   const report = openReport(io, { ...values, inputs: inputs.length }, () => progress[0]?.stop());
@@ -86,14 +101,21 @@ export async function restoreAll(
   });
   noteModel(model, facts, report);
   for (const warning of conditioning.warnings) report.note(`note: ${warning}`);
-  const noteTask = taskNoter(values, model, conditioning, report);
+  const noteTask = taskNoter(
+    values,
+    model,
+    [...showConditioning(conditioning, model), ...aims.words],
+    report,
+  );
   const read = async (input: Input): Promise<Described> => {
     const example = await reader.read(input);
     const { task } = example.degradation;
     const settings = settingsFor(task, values, model.card);
     noteTask(task, settings);
     const identified = await identify(input);
-    return { ...example, condition, method: settings.method, settings, identified };
+    const { operator, measurement } = example;
+    const losses = await aims.of(operator.restored(imageShape(measurement)));
+    return { ...example, condition, losses, method: settings.method, settings, identified };
   };
 
   const began = performance.now();
@@ -107,7 +129,7 @@ export async function restoreAll(
       model,
       // Each job brings its own, which depends on its task.
       method: { name: 'none' },
-      sampler: samplerFor(values, model.card),
+      sampler: samplerFor(chosen, model.card),
       classifierFree,
       classifier,
       steps,
@@ -147,7 +169,7 @@ export async function restoreAll(
           posterior,
           frames: frames.get(input) ?? [],
           timing: { ...gathered.timing, lanes },
-          options: effective(job, values, conditioning),
+          options: effective(job, values, { ...recordOf(conditioning), ...aims.record }),
         };
         frames.delete(input);
         return restored;
@@ -169,7 +191,7 @@ export async function restoreAll(
 function taskNoter(
   values: RestoreValues,
   model: Model,
-  conditioning: Conditioning,
+  told: readonly string[],
   report: Report,
 ): (task: Task, settings: Settings) => void {
   const { steps, samples, seed } = values;
@@ -177,7 +199,6 @@ function taskNoter(
   return (task, settings) => {
     if (noted.has(task)) return;
     noted.add(task);
-    const told = showConditioning(conditioning, model);
     const inferred = model.inferred.length > 0 ? `; inferred ${model.inferred.join(', ')}` : '';
     report.note(
       `${path.basename(model.file)}: ${[task, ...told, showSettings(settings)].join(', ')}, ${steps} steps, ` +
@@ -188,15 +209,11 @@ function taskNoter(
 }
 
 /** What was chosen and what followed from it, for the record. */
-function effective(
-  { settings, degradation }: Job,
-  values: RestoreValues,
-  conditioning: Conditioning,
-): object {
+function effective({ settings, degradation }: Job, values: RestoreValues, told: object): object {
   const { steps, samples, seed, fit, simulate, replay } = values;
   return {
     task: degradation.task,
-    ...recordOf(conditioning),
+    ...told,
     ...settings,
     steps,
     ...(samples > 1 && { samples }),

@@ -1,9 +1,15 @@
 /** The effective settings of a restoration: options, and presets where options are silent. */
 import type { Card } from '../card/card.ts';
 import { UserError } from '../errors.ts';
-import { preset } from '../guidance/presets.ts';
 import type { Task } from '../pipeline/degradation.ts';
 import type { Method, SamplerChoice } from '../pipeline/method.ts';
+import {
+  methodFor,
+  methodOptions,
+  refuseIdleMethod,
+  withRecipe,
+  type MethodName,
+} from './method-options.ts';
 import { choice, integer, option, optionWith, real, text, type Values } from './options.ts';
 
 /** How a chain is sampled, guided or not. */
@@ -46,36 +52,8 @@ export const replayOptions = {
 } as const;
 
 export const samplingOptions = {
-  method: optionWith(
-    '--method <name>',
-    'Sampling',
-    'guidance',
-    choice(['dsg', 'dps', 'none']),
-    'dsg',
-  ),
+  ...methodOptions,
   ...chainOptions,
-  rate: option('--rate <w>', 'Sampling', 'dsg: guidance rate', real(0, 1), 'by task and steps'),
-  interval: option(
-    '--interval <n>',
-    'Sampling',
-    'dsg: guide every n-th step',
-    integer(1),
-    'by task and steps',
-  ),
-  stepSize: option(
-    '--step-size <zeta>',
-    'Sampling',
-    'dps: size of the gradient step',
-    real(0),
-    'by task and steps',
-  ),
-  radius: option(
-    '--radius <how>',
-    'Advanced',
-    "dsg with learned_range: sigma is the image's rms, or that of its first pixel as published",
-    choice(['rms', 'first-pixel']),
-    'rms',
-  ),
 } as const;
 
 export type SamplingValues = Values<typeof samplingOptions>;
@@ -87,27 +65,31 @@ export interface Settings {
 }
 
 /**
+ * Of a restoration.
  * @param card of the model, which names its presets and says whether it learned a variance
- * @throws UserError for a task without presets
+ * @throws UserError for a task without presets, or a method that needs a value
  */
-export function settingsFor(task: Task, values: SamplingValues, card: Card): Settings {
-  return { method: methodFor(task, values, card), sampler: samplerFor(values, card) };
+export function settingsFor(task: Task, given: SamplingValues, card: Card): Settings {
+  const values = withRecipe(given);
+  return { method: methodFor(values, 'dsg', { task, card }), sampler: samplerFor(values, card) };
 }
 
-function methodFor(task: Task, values: SamplingValues, card: Card): Method {
-  switch (values.method) {
-    case 'dsg': {
-      const usual = preset(task, 'dsg', values.steps, card.presets);
-      const { rate = usual.rate, interval = usual.interval, radius } = values;
-      return { name: 'dsg', rate, interval, ...(radius && { radius }) };
-    }
-    case 'dps': {
-      const usual = preset(task, 'dps', values.steps, card.presets);
-      return { name: 'dps', stepSize: values.stepSize ?? usual.stepSize };
-    }
-    case 'none':
-      return { name: 'none' };
-  }
+/**
+ * Of new images, which are guided by losses, or by nothing.
+ * @throws UserError for guidance without losses, losses without guidance, or an idle option
+ */
+export function settingsForNew(given: SamplingValues, card: Card, guided: boolean): Settings {
+  const values = withRecipe(given);
+  const { method = guided ? 'dsg' : 'none' } = values;
+  refuseIdle(values, method);
+  if (!guided && method !== 'none')
+    throw new UserError(`--method ${method} guides towards losses, and there are none`, {
+      hint: 'add --loss, or leave out --method and --preset',
+    });
+  refuseUnguided(guided ? 1 : 0, method);
+  // Without noise there is no sphere, and nothing for guidance to choose from.
+  const sampler = samplerFor(values, card, guided ? 1 : 0);
+  return { method: methodFor(values, method, { card }), sampler };
 }
 
 /** The sampler that the options choose; by default its variance is the one that the model learned. */
@@ -121,23 +103,31 @@ export function samplerFor(
   return { name: 'ddpm', variance: variance ?? learned };
 }
 
+/** @throws UserError for losses that no method would guide towards */
+export function refuseUnguided(losses: number, method: MethodName | undefined): void {
+  if (losses > 0 && method === 'none')
+    throw new UserError('--loss needs guidance, and the method is none', {
+      hint: 'leave out --method, or leave out --loss',
+    });
+}
+
 /** @throws UserError for an option that the chosen method or sampler has no use for */
-export function refuseIdle(values: ChainValues & Partial<SamplingValues>): void {
+export function refuseIdle(values: SamplingValues, method: MethodName): void {
+  refuseIdleMethod(values, method);
   const idle = (
     [
-      ['rate', '--rate', 'method', 'dsg'],
-      ['interval', '--interval', 'method', 'dsg'],
-      ['radius', '--radius', 'method', 'dsg'],
-      ['stepSize', '--step-size', 'method', 'dps'],
-      ['eta', '--eta', 'sampler', 'ddim'],
-      ['variance', '--variance', 'sampler', 'ddpm'],
+      ['eta', '--eta', 'ddim'],
+      ['variance', '--variance', 'ddpm'],
     ] as const
-  ).find(([key, , by, owner]) => values[key] !== undefined && values[by] !== owner);
+  ).find(([key, , owner]) => values[key] !== undefined && values.sampler !== owner);
   if (!idle) return;
-  const [, name, by, owner] = idle;
-  throw new UserError(`${name} belongs to --${by} ${owner}, and the ${by} is ${values[by]}`, {
-    hint: `leave out ${name}, or add --${by} ${owner}`,
-  });
+  const [, name, owner] = idle;
+  throw new UserError(
+    `${name} belongs to --sampler ${owner}, and the sampler is ${values.sampler}`,
+    {
+      hint: `leave out ${name}, or add --sampler ${owner}`,
+    },
+  );
 }
 
 /** As in `dsg rate 0.1 interval 1, ddim eta 1`. */

@@ -14,6 +14,24 @@ export interface Proposal {
   readonly gradient: Tensor;
   /** The loss of each image, where it was computed. */
   readonly loss: Float64Array | undefined;
+  /** The network's prediction of the noise in x_t. */
+  readonly eps: Tensor;
+  /** How much of x0 is in the mean: mu = ofX0 x0 + ofX x_t. */
+  readonly ofX0: number;
+}
+
+/** Loss and gradient at an x0 `[N,C,H,W]`, without the network that predicts it. */
+export type Descend = (
+  x0: Tensor,
+) => Promise<{ readonly loss: Float64Array; readonly gradient: Tensor }>;
+
+/** What the network says of x_t, from which a guided step starts. Tensors are `[N,C,H,W]`. */
+export interface Estimate {
+  readonly step: Step;
+  readonly x0: Tensor;
+  /** Gradient of each image's loss with respect to its x_t. */
+  readonly gradient: Tensor;
+  readonly descend: Descend | undefined;
 }
 
 /** A pure rule. Each image of a batch is guided as it would be alone. */
@@ -21,6 +39,8 @@ export interface Guidance {
   readonly name: string;
   /** Whether the step needs a gradient; where it does not, the plain sample is taken. */
   guides(step: Step): boolean;
+  /** The x0 that the step is taken with; that of the network if left out. */
+  readonly estimate?: (estimate: Estimate) => Promise<Tensor>;
   /** The guided x'; the proposal is left as it is. */
   apply(proposal: Proposal): Tensor;
 }

@@ -1,6 +1,6 @@
 /** The graph of one sampling step: prediction, and where it is guided, loss and gradient. */
 import { copyOf } from '../autodiff/differentiate.ts';
-import { gradients, type GradientOptions } from '../autodiff/gradients.ts';
+import { activeNodes, gradients, type GradientOptions } from '../autodiff/gradients.ts';
 import type { Card } from '../card/card.ts';
 import { UserError } from '../errors.ts';
 import { opsetFor, type Loss } from '../losses/loss.ts';
@@ -76,17 +76,26 @@ export function guidedGraph(model: Graph, card: Card, aim: Aim, options?: Gradie
 }
 
 /**
- * Losses alone, of an image that is given: inputs `image` `[N,C,H,W]` and the losses' parameters;
- * outputs loss and gradient.
- * @param name what messages call the graph
+ * Losses alone, of an x̂₀ that is given: inputs `image`, the canvas or its latent, `[N,C,H,W]`, and
+ * the losses' parameters; outputs loss and gradient.
+ * @param about what messages call the graph, and what the losses see; all of it if left out
  * @throws UserError if no gradient reaches the image, or an operator has no rule
  */
-export function lossGraph(losses: readonly Loss[], shape: readonly number[], name = 'loss'): Graph {
-  const b = new GraphBuilder(emptyGraph(name, opsetFor(losses, defaultOpset)));
-  const image = b.input(ports.image, 'float32', shape);
+export function lossGraph(
+  losses: readonly Loss[],
+  shape: readonly number[],
+  about: { readonly name?: string } & Partial<Omit<Aim, 'losses'>> = {},
+): Graph {
   const [, c = 0, h = 0, w = 0] = shape;
-  const placement = { image: [c, h, w], top: 0, left: 0 } as const;
-  const { loss, ones } = appendLosses(b, image, { losses, placement });
+  const { name = 'loss', placement = { image: [c, h, w], top: 0, left: 0 }, decoder } = about;
+  const aim = { losses, placement, decoder };
+  const b = new GraphBuilder(emptyGraph(name, opsetOfAim(aim, defaultOpset)));
+  const image = b.input(ports.image, 'float32', shape);
+  const { loss, ones } = appendLosses(b, image, aim);
+  if (activeNodes(b.graph, [loss.name], [image.name]).nodes.length === 0)
+    throw new UserError(`${name}: no gradient reaches the image`, {
+      hint: 'every path from it to the loss rounds, compares or chooses, or there is none',
+    });
   const found = gradients(b, new Map([[loss.name, ones]]), [image.name]);
   b.output(loss, ports.loss);
   b.output(found.get(image.name) as Value, ports.gradient);

@@ -1,4 +1,5 @@
 /** Losses that compare what is seen of an image with what should be seen. */
+import { UserError } from '../errors.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -45,7 +46,7 @@ export function comparedLoss(view: View, targets: readonly Tensor[], feedsTarget
     value(b, image, parameters) {
       const wanted = Object.values(parameters);
       const seen = see(b, view, graph, image, feedsTargets ? wanted : []);
-      return comparison.distance(b, comparison.describe(b, seen), wanted);
+      return comparison.distance(b, described(b, view, seen), wanted);
     },
   });
   if (!network) return prepared(undefined);
@@ -71,8 +72,20 @@ export async function targetGraph(view: View, image: readonly number[]): Promise
   const graph = await network?.at([[1, ...preprocessedShape(image, preprocessing)]]);
   const b = new GraphBuilder(emptyGraph(network?.name ?? comparison.name, graph?.opset ?? 17));
   const seen = see(b, view, graph, b.input('image', 'float32', [1, ...image]));
-  comparison.describe(b, seen).forEach((value, i) => b.output(value, `target.${i}`));
+  described(b, view, seen).forEach((value, i) => b.output(value, `target.${i}`));
   return b.graph;
+}
+
+/** What is compared; where it is not of the form that the kind needs, that is said of the layers. */
+function described(b: GraphBuilder, { network, layers, comparison }: View, seen: Value[]): Value[] {
+  try {
+    return comparison.describe(b, seen);
+  } catch (error) {
+    if (!network || !(error instanceof UserError)) throw error;
+    const { message, hint } = error;
+    const where = layers ? `${network.name}, ${layers.join('+')}` : network.name;
+    throw new UserError(`${where}: ${message}`, { ...(hint && { hint }), cause: error });
+  }
 }
 
 function see(

@@ -106,7 +106,7 @@ function gram(b: GraphBuilder, layer: Value, skip: number): Value {
   if (layer.shape.length === 4) return products(b, b.reshape(layer, [n, c, sizeOf(rest)]));
   if (layer.shape.length !== 3)
     throw new UserError(
-      `layer '${layer.name}' is ${showShape(layer.shape)}: Gram matrices are of [N,C,H,W], or of tokens [N,L,C]`,
+      `${showShape(layer.shape)}: Gram matrices are of [N,C,H,W], or of tokens [N,L,C]`,
       { hint: 'choose another layer' },
     );
   const tokens =
@@ -122,19 +122,15 @@ function products(b: GraphBuilder, f: Value): Value {
 
 function logits(layer: Value): Value {
   if (layer.shape.length === 4 && (layer.shape[1] ?? 0) > 1) return layer;
-  throw new UserError(
-    `segmentation: '${layer.name}' is ${showShape(layer.shape)}, expected logits [N,classes,h,w]`,
-    { hint: 'name the output that holds the logits: layers=NAME' },
-  );
+  throw new UserError(`${showShape(layer.shape)}, expected logits [N,classes,h,w]`, {
+    hint: 'name the output that holds the logits: layers=NAME',
+  });
 }
 
 function oneNumber(b: GraphBuilder, layer: Value): Value {
   const [n = 1, ...rest] = layer.shape;
   if (sizeOf(rest) === 1) return b.reshape(layer, [n]);
-  throw new UserError(
-    `'${layer.name}' is ${showShape(layer.shape)}: a loss is one number for each image`,
-    {
-      hint: 'name a scalar output with layers=NAME, or choose a kind of loss that compares values',
-    },
-  );
+  throw new UserError(`${showShape(layer.shape)}: a loss is one number for each image`, {
+    hint: 'name a scalar output with layers=NAME, or choose a kind of loss that compares values',
+  });
 }

@@ -10,7 +10,8 @@ import { modelInputs } from '../onnx/skeleton.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import { showShape } from '../tensor/tensor.ts';
 import { contentOf } from './content.ts';
-import { ranges, readFeatureCard, type FeatureCard } from './features.ts';
+import { ranges } from '../losses/preprocessing.ts';
+import { readFeatureCard, type FeatureCard } from './feature-card.ts';
 
 export interface Classifier {
   readonly file: string;

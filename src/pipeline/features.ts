@@ -1,10 +1,7 @@
 /** Perceptual metrics through networks that the user brings. */
-import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
-import { isRecord } from '../card/read.ts';
 import { UserError } from '../errors.ts';
-import { readBytes } from '../files/read.ts';
+import { ranges } from '../losses/preprocessing.ts';
 import { lpips } from '../metrics/lpips.ts';
 import type { ModelInput } from '../onnx/dims.ts';
 import { readModel, type OnnxModel } from '../onnx/read.ts';
@@ -13,34 +10,7 @@ import { resolveGraph } from '../session/resolve.ts';
 import { openGraph, type Session, type SessionOptions } from '../session/session.ts';
 import { readNpy } from '../tensor/npy.ts';
 import { showShape, tensor, type Tensor } from '../tensor/tensor.ts';
-
-const perChannel = z.tuple([z.number(), z.number(), z.number()]);
-
-/** What a feature network's file does not say; `NETWORK.features.json` beside it. */
-const featureCard = z.strictObject({
-  /** What the network's input spans before mean and std. */
-  range: z.enum(['[-1,1]', '[0,1]', '[0,255]']).default('[-1,1]'),
-  /** (v − mean) / std by channel, on that range. */
-  mean: perChannel.default([0, 0, 0]),
-  std: perChannel.default([1, 1, 1]),
-  /** LPIPS: outputs with their linear layers, .npy files of one weight a channel. */
-  layers: z.array(z.strictObject({ output: z.string(), weights: z.string() })).optional(),
-  /** FID: the output that is the feature vector; classifiers: the logits. The first if left out. */
-  output: z.string().optional(),
-  /** Classifiers: names of their inputs, where they cannot be told by their shapes. */
-  inputs: z.strictObject({ x: z.string().optional(), timestep: z.string().optional() }).optional(),
-  /** Classifiers: what they are given is the model's timestep times this. */
-  timestepScale: z.number().positive().default(1),
-});
-
-export type FeatureCard = z.infer<typeof featureCard>;
-
-/** Maps [-1,1] to a range: v ↦ scale v + shift. */
-export const ranges = {
-  '[-1,1]': { scale: 1, shift: 0 },
-  '[0,1]': { scale: 0.5, shift: 0.5 },
-  '[0,255]': { scale: 127.5, shift: 127.5 },
-} as const;
+import { featureCardFile, readFeatureCard, type FeatureCard } from './feature-card.ts';
 
 /** A perceptual distance of two images `[3,H,W]` in [-1,1]. */
 export interface Perceptual {
@@ -84,7 +54,7 @@ export async function openPerceptual(
     };
   if (inputs.length !== 1 || !card.layers)
     throw new UserError(`${file}: no LPIPS network: it has ${inputs.length} inputs and no layers`, {
-      hint: `export one with two image inputs and a scalar output, or name layers and weights in ${path.basename(cardFile(file))}`,
+      hint: `export one with two image inputs and a scalar output, or name layers and weights in ${path.basename(featureCardFile(file))}`,
     });
   const { layers } = card;
   const weights = await Promise.all(
@@ -219,36 +189,4 @@ function named(found: Record<string, Tensor>, output: string, file: string): Ten
   throw new UserError(
     `${file}: no output '${output}'; there are: ${Object.keys(found).join(', ')}`,
   );
-}
-
-function cardFile(network: string): string {
-  return `${network.replace(/\.onnx$/i, '')}.features.json`;
-}
-
-/**
- * What lies beside a network, or the usual values.
- * @param overrides fields that count more than the file's
- * @throws UserError for a file that is damaged, or fields that cards do not have
- */
-export async function readFeatureCard(
-  network: string,
-  overrides: Readonly<Record<string, unknown>> = {},
-): Promise<FeatureCard> {
-  const file = cardFile(network);
-  if (!existsSync(file)) return featureCardOf(overrides, network);
-  let content: unknown;
-  try {
-    content = JSON.parse((await readBytes(file)).toString('utf8'));
-  } catch (cause) {
-    if (cause instanceof UserError) throw cause;
-    throw new UserError(`${file}: not JSON: ${(cause as Error).message}`, { cause });
-  }
-  return featureCardOf(isRecord(content) ? { ...content, ...overrides } : content, file);
-}
-
-function featureCardOf(content: unknown, where: string): FeatureCard {
-  const parsed = featureCard.safeParse(content);
-  if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((i) => `${i.path.join('.') || 'card'}: ${i.message}`);
-  throw new UserError(`${where}: ${issues.join('; ')}`);
 }

@@ -1,13 +1,19 @@
-/** Samplers and guidance rules by name, as options and records have them. */
+/** Guidance and sampler by name, with their parameters. */
+import { withBackward } from '../guidance/backward.ts';
 import { dps } from '../guidance/dps.ts';
 import { dsg } from '../guidance/dsg.ts';
+import { covers, within, type Extent } from '../guidance/extent.ts';
+import { freedom } from '../guidance/freedom.ts';
 import type { Guidance } from '../guidance/guidance.ts';
 import { none } from '../guidance/none.ts';
+import { universal } from '../guidance/universal.ts';
 import { ddim } from '../samplers/ddim.ts';
 import { ddpm } from '../samplers/ddpm.ts';
-import type { Sampler } from '../samplers/sampler.ts';
+import type { Sampler, TimeTravel } from '../samplers/sampler.ts';
+import { UserError } from '../errors.ts';
 
-export type Method =
+/** The rule by which a gradient bends a step. */
+export type Rule =
   | {
       readonly name: 'dsg';
       readonly rate: number;
@@ -15,7 +21,25 @@ export type Method =
       readonly radius?: 'rms' | 'first-pixel';
     }
   | { readonly name: 'dps'; readonly stepSize: number }
+  | { readonly name: 'freedom'; readonly scale: number; readonly stepRule: 'relative' | 'signal' }
+  | { readonly name: 'ugd'; readonly strength: number }
   | { readonly name: 'none' };
+
+/** When a rule acts, how often a step is taken, and what it adds: the same for all rules. */
+export interface Conduct {
+  /** The share of the steps from which, and up to which, is guided: 0 is the noisiest. */
+  readonly guideFrom?: number;
+  readonly guideTo?: number;
+  /** How often each step is taken, from 1; between two shares of the steps, or while it is guided. */
+  readonly timeTravel?: number;
+  readonly travelFrom?: number;
+  readonly travelTo?: number;
+  /** Steps of backward guidance, and their rate; none if left out. */
+  readonly backwardSteps?: number;
+  readonly backwardRate?: number;
+}
+
+export type Method = Rule & Conduct;
 
 export type SamplerChoice =
   | { readonly name: 'ddim'; readonly eta: number }
@@ -25,13 +49,53 @@ export function samplerFor(choice: SamplerChoice): Sampler {
   return choice.name === 'ddim' ? ddim({ eta: choice.eta }) : ddpm({ variance: choice.variance });
 }
 
-export function guidanceFor(method: Method): Guidance {
+/** @throws UserError for a parameter out of range */
+export function guidanceFor(method: Method, steps: number): Guidance {
+  const { backwardSteps, backwardRate = usualBackwardRate } = method;
+  const rule = ruleFor(method);
+  const guidance =
+    backwardSteps === undefined
+      ? rule
+      : withBackward(rule, { steps: backwardSteps, rate: backwardRate });
+  const extent = extentOf(method);
+  return extent ? within(guidance, extent, steps) : guidance;
+}
+
+/** Of the published code of universal guidance. */
+export const usualBackwardRate = 0.01;
+
+/**
+ * How often each step is taken.
+ * @throws UserError for a number or shares out of range
+ */
+export function passesFor(method: Method, steps: number): TimeTravel['passes'] | undefined {
+  const { timeTravel, guideFrom = 0, guideTo = 1 } = method;
+  const { travelFrom: from = guideFrom, travelTo: to = guideTo } = method;
+  if (timeTravel === undefined || timeTravel === 1) return undefined;
+  if (!Number.isInteger(timeTravel) || timeTravel < 1)
+    throw new UserError(`time travel ${timeTravel}, expected a positive integer`, {
+      hint: '1 takes every step once',
+    });
+  const inside = covers({ from, to }, steps);
+  return (step) => (inside(step) ? timeTravel : 1);
+}
+
+function ruleFor(method: Rule): Guidance {
   switch (method.name) {
     case 'dsg':
       return dsg(method);
     case 'dps':
       return dps(method);
+    case 'freedom':
+      return freedom({ scale: method.scale, rule: method.stepRule });
+    case 'ugd':
+      return universal(method);
     case 'none':
       return none;
   }
+}
+
+function extentOf({ guideFrom, guideTo }: Conduct): Extent | undefined {
+  if (guideFrom === undefined && guideTo === undefined) return undefined;
+  return { from: guideFrom ?? 0, to: guideTo ?? 1 };
 }

@@ -26,7 +26,14 @@ export interface Origin {
 
 export interface Recipe extends Origin {
   readonly graph:
-    'step' | 'guided' | 'window' | 'window gradient' | 'blended' | 'blended guided' | 'classifier';
+    | 'step'
+    | 'guided'
+    | 'window'
+    | 'window gradient'
+    | 'blended'
+    | 'blended guided'
+    | 'classifier'
+    | 'loss';
 }
 
 /** Of an entry, for those who look into the cache. */

@@ -15,8 +15,9 @@ import { openClassifiedDenoiser } from './classified.ts';
 import type { ClassifierGuidance } from './classifier.ts';
 import { classCondition } from './condition.ts';
 import { openDenoiser, type Denoiser, type DenoiserInput, type Subject } from './denoiser.ts';
+import { openDescent, type Descent } from './descent.ts';
 import { lossesOf, shapeOf, type Job } from './job.ts';
-import { guidanceFor, samplerFor, type Method, type SamplerChoice } from './method.ts';
+import { guidanceFor, passesFor, samplerFor, type Method, type SamplerChoice } from './method.ts';
 import { openAutoencoder } from './latent/autoencoder.ts';
 import { betasOf, canvasFor, seenShape, type Fitting, type Model, type Size } from './model.ts';
 import { openWindowedDenoiser } from './windowed.ts';
@@ -76,27 +77,34 @@ export interface Restorer {
   release(): Promise<void>;
 }
 
+/** What is kept from batch to batch of one kind. */
+interface Opened {
+  readonly key: string;
+  readonly denoiser: Denoiser;
+  readonly descent: Descent;
+}
+
 /** @throws UserError for a step count or hyper-parameter out of range */
 export function openRestorer(options: RestoreOptions): Restorer {
   const { model, seed, replay } = options;
   const schedule = respace(betasOf(model.card), options.steps, model.card.schedule);
   const steps = stepsOf(schedule);
   const sampler = samplerFor(options.sampler);
-  const guidance = guidanceFor(options.method);
+  guidanceFor(options.method, options.steps);
   // One batch size and image size is the rule; a remainder or another size replaces it.
-  let current: { key: string; denoiser: Denoiser } | undefined;
+  let current: Opened | undefined;
   const autoencoder = model.card.latent && openAutoencoder(model, options.session);
 
-  async function denoiserFor(
+  async function openedFor(
     subjects: readonly Subject[],
     canvas: Size,
     placement: Placement,
-  ): Promise<Denoiser> {
+  ): Promise<Opened> {
     const first = subjects[0] as Subject;
     const signatures = first.losses.map((l) => l.signature);
     const key = [subjects.length, canvas.height, canvas.width, placement.image, signatures].join();
-    if (current?.key === key) return current.denoiser;
-    await current?.denoiser.release();
+    if (current?.key === key) return current;
+    await releaseCurrent();
     const session = options.session ?? {};
     const { classifierFree, classifier, tiling, cache } = options;
     const batch = subjects.length;
@@ -108,8 +116,14 @@ export function openRestorer(options: RestoreOptions): Restorer {
         ? openWindowedDenoiser({ ...given, tiling })
         : openDenoiser(given);
     const denoiser = classifier ? openClassifiedDenoiser(input, open, classifier) : open(input);
-    current = { key, denoiser };
-    return denoiser;
+    current = { key, denoiser, descent: openDescent(input) };
+    return current;
+  }
+
+  async function releaseCurrent(): Promise<void> {
+    await current?.denoiser.release();
+    await current?.descent.release();
+    current = undefined;
   }
 
   return {
@@ -119,18 +133,28 @@ export function openRestorer(options: RestoreOptions): Restorer {
       const image = shapeOf(first, model);
       const { canvas, placed } = placementOf(model, image, options);
       const subjects = jobs.map((job) => subjectOf(job, model));
-      const denoiser = await denoiserFor(subjects, canvas, placed);
+      const { denoiser, descent } = await openedFor(subjects, canvas, placed);
       const shape = seenShape(model, canvas);
       const keys = jobs.map((job) => noiseKey(seed, job.name));
-      const draw = (stream: 'x_T' | 'step', index: number): Tensor =>
-        stack(keys.map((key) => gaussian(key, stream, index, shape)));
+      const draw = (stream: 'x_T' | 'step' | 'travel', index: number, pass = 0): Tensor =>
+        stack(keys.map((key) => gaussian(key, stream, index, shape, pass)));
+      const method = first.method ?? options.method;
+      const passes = passesFor(method, steps.length);
+      if (replay && passes)
+        throw new UserError('replay: recorded noise is that of steps that are taken once', {
+          hint: 'leave out the time travel, or the recorded noise',
+        });
       const recorded = replay && replayed(replay, shape, steps, jobs.length);
       const run = sampler({
         denoise: denoiser.bind(subjects),
         x: recorded?.x ?? draw('x_T', 0),
         steps,
-        guidance: first.method ? guidanceFor(first.method) : guidance,
-        noise: recorded?.noise ?? ((step) => draw('step', step.index)),
+        guidance: guidanceFor(method, steps.length),
+        noise: recorded?.noise ?? ((step, pass) => draw('step', step.index, pass)),
+        ...(passes && {
+          travel: { passes, noise: (step, pass) => draw('travel', step.index, pass) },
+        }),
+        descend: descent.bind(subjects),
         ...(signal && { signal }),
       });
       const imagesOf = async (x: Tensor): Promise<Tensor> =>
@@ -143,8 +167,7 @@ export function openRestorer(options: RestoreOptions): Restorer {
     },
     async release() {
       await autoencoder?.release();
-      await current?.denoiser.release();
-      current = undefined;
+      await releaseCurrent();
     },
   };
 }

@@ -1,8 +1,8 @@
 /** The loop that samplers share: each step draws from a Gaussian whose mean is linear in x0 and x_t. */
 import type { Step } from '../schedules/respace.ts';
-import { sameShape, showShape, type Tensor } from '../tensor/tensor.ts';
+import { sameShape, showShape, tensor, type Tensor } from '../tensor/tensor.ts';
 import { assertFinite } from './finite.ts';
-import type { Denoised, Sampler } from './sampler.ts';
+import type { Denoised, Sampler, SamplerInput, SamplerState } from './sampler.ts';
 
 /** x' = mu + sigma z with mu = ofX0 * x0 + ofX * x_t. */
 export interface Transition {
@@ -17,32 +17,58 @@ export interface Transition {
  * @throws NonFiniteError for a NaN or infinity; the signal's reason when aborted.
  */
 export function chain(transition: (denoised: Denoised, step: Step) => Transition): Sampler {
-  return async function* ({ denoise, x: xT, steps, guidance, noise, signal }) {
-    let x = xT;
+  return async function* (input) {
+    const { steps, travel, signal } = input;
+    let { x } = input;
     for (const step of steps) {
-      signal?.throwIfAborted();
-      const guided = guidance.guides(step);
-      const denoised = await denoise(x, step, { gradient: guided });
-      // A clip turns a NaN or infinity of eps into a plausible x0, so eps is looked at too.
-      assertFinite('eps', denoised.eps, step);
-      assertFinite('x0', expectShape('x0', denoised.x0, x), step);
-
-      const { ofX0, ofX, sigma } = transition(denoised, step);
-      if (typeof sigma !== 'number') expectShape('variance', sigma, x);
-      const mean = combine(ofX0, denoised.x0, ofX, x);
-      const sample = step.index === 0 || sigma === 0 ? mean : perturb(mean, sigma, noise(step));
-      if (guided) {
-        const gradient = expectShape('gradient', denoised.gradient, x);
-        assertFinite('gradient', gradient, step);
-        x = guidance.apply({ step, sample, mean, sigma, gradient, loss: denoised.loss });
-      } else x = sample;
-      assertFinite('x', x, step);
-
-      const { x0, loss } = denoised;
-      yield loss ? { step, x, x0, loss } : { step, x, x0 };
+      const passes = travel?.passes(step) ?? 1;
+      for (let pass = 0; pass < passes; pass++) {
+        signal?.throwIfAborted();
+        const taken = await take(transition, input, { x, step, pass });
+        if (travel && pass + 1 < passes) x = goBack(taken.x, step, travel.noise(step, pass));
+        else {
+          ({ x } = taken);
+          yield taken;
+        }
+      }
     }
     return x;
   };
+}
+
+/** One step from x_t, for the `pass`-th time. */
+async function take(
+  transition: (denoised: Denoised, step: Step) => Transition,
+  { denoise, guidance, noise, descend }: SamplerInput,
+  { x, step, pass }: { readonly x: Tensor; readonly step: Step; readonly pass: number },
+): Promise<SamplerState> {
+  const guided = guidance.guides(step);
+  const denoised = await denoise(x, step, { gradient: guided });
+  // A clip turns a NaN or infinity of eps into a plausible x0, so eps is looked at too.
+  assertFinite('eps', denoised.eps, step);
+  assertFinite('x0', expectShape('x0', denoised.x0, x), step);
+  const { eps, loss } = denoised;
+  const gradient = guided ? expectShape('gradient', denoised.gradient, x) : undefined;
+  if (gradient) assertFinite('gradient', gradient, step);
+  // A logarithm of what is negative is NaN, and its slope is not.
+  if (loss) assertFinite('loss', tensor([loss.length], Float32Array.from(loss)), step);
+
+  const { x0 } = denoised;
+  const bent = gradient && (await guidance.estimate?.({ step, x0, gradient, descend }));
+  const { ofX0, ofX, sigma } = transition(denoised, step);
+  if (typeof sigma !== 'number') expectShape('variance', sigma, x);
+  const mean = combine(ofX0, bent ?? x0, ofX, x);
+  const sample = step.index === 0 || sigma === 0 ? mean : perturb(mean, sigma, noise(step, pass));
+  const next = gradient
+    ? guidance.apply({ step, sample, mean, sigma, gradient, loss, eps, ofX0 })
+    : sample;
+  assertFinite('x', next, step);
+  return loss ? { step, x: next, x0, loss } : { step, x: next, x0 };
+}
+
+/** Noise from the next step's level to this one's again: q(x_t | x') of the forward process. */
+function goBack(x: Tensor, { beta }: Step, noise: Tensor): Tensor {
+  return combine(Math.sqrt(1 - beta), x, Math.sqrt(beta), noise);
 }
 
 function combine(a: number, { data: u }: Tensor, b: number, { shape, data: v }: Tensor): Tensor {

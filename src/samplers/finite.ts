@@ -7,6 +7,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 const HINTS = {
   eps: 'the network overflowed; if its weights or provider are float16, try float32 on the CPU',
   x0: 'the network overflowed; if its weights or provider are float16, try float32 on the CPU',
+  loss: 'the loss overflowed or has no value here; try float32 on the CPU, or another loss',
   gradient: 'the loss overflowed or has no slope here; try float32 on the CPU, or another loss',
   'classifier gradient': 'the classifier overflowed; try a lower scale, or another classifier',
   x: 'the step diverged; try a smaller step size, a lower guidance rate or more steps',

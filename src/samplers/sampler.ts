@@ -1,5 +1,5 @@
 /** What a sampler needs and what it yields; it sees no ONNX, session or operator. */
-import type { Guidance } from '../guidance/guidance.ts';
+import type { Descend, Guidance } from '../guidance/guidance.ts';
 import type { Step } from '../schedules/respace.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -29,10 +29,28 @@ export interface SamplerInput {
   /** Noisiest first. */
   readonly steps: readonly Step[];
   readonly guidance: Guidance;
-  /** Standard Gaussian noise shaped like x; asked for only where sigma is not 0, never at the last step. */
-  readonly noise: (step: Step) => Tensor;
+  /**
+   * Standard Gaussian noise shaped like x; asked for only where sigma is not 0, never at the last step.
+   * A step that is taken again has other noise each time: `pass` counts from 0.
+   */
+  readonly noise: (step: Step, pass: number) => Tensor;
+  /** Every step is taken once if left out. */
+  readonly travel?: TimeTravel;
+  /** For guidance that looks for a better x0 itself. */
+  readonly descend?: Descend;
   /** Heeded between steps: the sampler throws its reason. */
   readonly signal?: AbortSignal;
+}
+
+/**
+ * Steps that are taken several times, going back in between: Lugmayr et al., RePaint (2022);
+ * the time-travel of FreeDoM (2023) and the self-recurrence of universal guidance (2023).
+ */
+export interface TimeTravel {
+  /** How often a step is taken, from 1. */
+  passes(step: Step): number;
+  /** Standard Gaussian noise of the way back after a pass, shaped like x. */
+  readonly noise: (step: Step, pass: number) => Tensor;
 }
 
 /** Where a sampler stands after a step. The tensors are not written to again. */

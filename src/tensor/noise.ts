@@ -5,7 +5,7 @@ import { philox4x32 } from './philox.ts';
 import { sizeOf, type Tensor } from './tensor.ts';
 
 /** Independent sequences of one image. A number, once given, is kept: results depend on it. */
-const STREAMS = { x_T: 0, step: 1, measurement: 2, mask: 3, sample: 4 } as const;
+const STREAMS = { x_T: 0, step: 1, measurement: 2, mask: 3, sample: 4, travel: 5 } as const;
 
 export type Stream = keyof typeof STREAMS;
 
@@ -25,18 +25,20 @@ export function noiseKey(seed: number, name: string): NoiseKey {
 
 /**
  * Standard normal float32 values, by Box and Muller in float64.
- * Element i is the same whatever the shape; `step` is an integer in 0..2^32-1.
+ * Element i is the same whatever the shape; `step` is an integer in 0..2^32-1, and so is `pass`, which
+ * counts how often the step was taken before.
  */
 export function gaussian(
   key: NoiseKey,
   stream: Stream,
   step: number,
   shape: readonly number[],
+  pass = 0,
 ): Tensor {
   const data = new Float32Array(sizeOf(shape));
   const words = new Uint32Array(4);
   for (let i = 0; i < data.length; i += 4) {
-    philox4x32(i / 4, step, STREAMS[stream], 0, key[0], key[1], words);
+    philox4x32(i / 4, step, STREAMS[stream], pass, key[0], key[1], words);
     for (let pair = 0; pair < 4; pair += 2) {
       // The half keeps the logarithm's argument above 0.
       const radius = Math.sqrt(-2 * Math.log((words[pair]! + 0.5) / 2 ** 32));

@@ -56,6 +56,12 @@ describe('help', () => {
       expect(stdout).toContain(each);
   });
 
+  it('lists kinds of losses and their options', async () => {
+    const { code, stdout } = await dsg(['help', 'losses']);
+    expect(code).toBe(0);
+    await expect(stdout).toMatchFileSnapshot('help/losses.txt');
+  });
+
   it('says what there is help on', async () => {
     const { code, stderr } = await dsg(['help', 'nothing']);
     expect(code).toBe(1);

@@ -13,6 +13,8 @@ const proposal = {
   sigma: 0.1,
   gradient: randn(3, 0, SHAPE),
   loss: undefined,
+  eps: randn(4, 0, SHAPE),
+  ofX0: 1,
 };
 
 describe('dps', () => {

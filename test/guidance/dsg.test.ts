@@ -17,7 +17,7 @@ const sigmaTensor = map(randn(4, 0, SHAPE), (v) => 0.05 * Math.exp(0.3 * v));
 
 function propose(sigma: number | Tensor, g = gradient): Proposal {
   const sample = map(mean, (mu, i) => mu + sigmaAt(sigma, i) * noise.data[i]!);
-  return { step: step!, sample, mean, sigma, gradient: g, loss: undefined };
+  return { step: step!, sample, mean, sigma, gradient: g, loss: undefined, eps: noise, ofX0: 1 };
 }
 
 function map({ shape, data }: Tensor, f: (value: number, i: number) => number): Tensor {

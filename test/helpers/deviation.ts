@@ -81,7 +81,7 @@ export async function deviations(
       denoise: denoiser.bind(subjects),
       x: randn(4, 0, shape),
       steps: linearSteps(steps),
-      guidance: watched(guidanceFor(method), found),
+      guidance: watched(guidanceFor(method, steps), found),
       noise: ({ index }) => randn(5, index, shape),
     }),
   );

@@ -15,11 +15,10 @@ import {
   type Kind,
   type Values,
 } from '../options.ts';
-import { samplingOptions } from '../settings.ts';
 import { deviceOptions } from '../run-options.ts';
 import { defineCommand } from './command.ts';
 
-const methods = samplingOptions.method.kind;
+const methods = choice(['dsg', 'dps', 'none']);
 
 const options = {
   output: requiredOption('-o, --output <folder>', 'Simple', 'folder for everything', text),

@@ -1,9 +1,10 @@
 /** `dsg generate` */
 import { conditionOptions } from '../conditioning.ts';
+import { lossOptions } from '../loss-options.ts';
 import { cardOptions } from '../model-card.ts';
 import { integer, option, optionWith, requiredOption, text, type Values } from '../options.ts';
 import { runOptions } from '../run-options.ts';
-import { chainOptions, replayOptions } from '../settings.ts';
+import { replayOptions, samplingOptions } from '../settings.ts';
 import { defineCommand } from './command.ts';
 
 const options = {
@@ -35,8 +36,13 @@ const options = {
     integer(1),
     "the model's, else the width",
   ),
-  ...chainOptions,
-  eta: { ...chainOptions.eta, otherwise: '0' },
+  ...lossOptions,
+  ...samplingOptions,
+  method: { ...samplingOptions.method, otherwise: 'dsg with --loss, else none' },
+  rate: { ...samplingOptions.rate, otherwise: '0.1' },
+  interval: { ...samplingOptions.interval, otherwise: '1' },
+  stepSize: { ...samplingOptions.stepSize, otherwise: 'must be given, but for freedom' },
+  eta: { ...samplingOptions.eta, otherwise: '1 with --loss, else 0' },
   ...conditionOptions,
   ...cardOptions,
   ...runOptions,
@@ -55,7 +61,7 @@ export type GenerateValues = Values<typeof options>;
 export const generate = defineCommand({
   name: 'generate',
   operands: '',
-  about: `Make new images: samples of what a model was trained on.
+  about: `Make new images: samples of what a model was trained on, or bent towards losses.
 
 Images are named 0000, 0001, … and each gets a JSON sidecar that says how to repeat it. The noise of
 an image follows from its number and the seed, so more images can be made later with --resume.`,
@@ -77,6 +83,14 @@ an image follows from its number and the seed, so more images can be made later 
     [
       'what a text says, by a pipeline of the form of Stable Diffusion: see docs/latent.md',
       "dsg generate --model sd --prompt 'a cat on a bicycle' --negative blurry --steps 50 -o out",
+    ],
+    [
+      'in the colours of a picture, without any other network',
+      'dsg generate --loss color,distance=palette --target sunset.jpg --count 4 -o out',
+    ],
+    [
+      'a face of the identity of another, as published',
+      'dsg generate --model faces.onnx --loss identity:arcface.onnx --target me.png --preset dsg-faceid -o out',
     ],
     ['what became of the noise', 'dsg generate --steps 50 --trace 5 -o sample.png'],
   ],

@@ -1,17 +1,19 @@
 /** `dsg help`: a command's help, or a topic. */
 import { Command } from 'commander';
 import { exitCodes } from '../errors.ts';
+import { lossHelp } from '../loss-help.ts';
 import type { MakeCommand } from './command.ts';
 
 const topics: Readonly<Record<string, () => string>> = {
   'exit-codes': () =>
     exitCodes.map(({ code, meaning }) => `${String(code).padStart(3)}  ${meaning}\n`).join(''),
+  losses: lossHelp,
 };
 
 export const help: MakeCommand = (io, finish) => {
   const command: Command = new Command('help')
-    .summary('Help on a command, or on exit-codes.')
-    .description('Help on a command, or on exit-codes.')
+    .summary('Help on a command, on losses, or on exit-codes.')
+    .description('Help on a command, on losses, or on exit-codes.')
     .argument('[topic]');
   return command.action((topic: string | undefined) => {
     const program = command.parent as Command;

@@ -1,6 +1,7 @@
 /** `dsg restore` */
 import { conditionOptions } from '../conditioning.ts';
 import { degradationOptions } from '../degradation.ts';
+import { lossOptions } from '../loss-options.ts';
 import { cardOptions } from '../model-card.ts';
 import { flag, integer, integerOr, option, optionWith, requiredOption, text } from '../options.ts';
 import type { Values } from '../options.ts';
@@ -39,7 +40,9 @@ const options = {
     integer(1),
     1,
   ),
+  ...lossOptions,
   ...samplingOptions,
+  stepSize: { ...samplingOptions.stepSize, otherwise: 'by task and steps; ugd needs one' },
   ...conditionOptions,
   ...cardOptions,
   ...runOptions,

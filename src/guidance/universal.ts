@@ -1,0 +1,38 @@
+/** Universal guidance: the predicted noise is bent, and with it the predicted image. */
+import { UserError } from '../errors.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { Guidance } from './guidance.ts';
+
+export interface UniversalOptions {
+  /** s of s(t) = s sqrt(1-alphaBar), from 0: 2 to 20000 in the article's experiments, by the loss. */
+  readonly strength: number;
+}
+
+/**
+ * Forward guidance: eps <- eps + s sqrt(1-alphaBar) g, which is
+ * x0 <- x0 - s (1-alphaBar)/sqrt(alphaBar) g. Bansal et al., Universal Guidance for Diffusion Models
+ * (2023), equation 6 and algorithm 1. Its self-recurrence is the sampler's time-travel, and its
+ * backward guidance is `withBackward`.
+ * @throws UserError if the strength is negative or not finite.
+ */
+export function universal({ strength }: UniversalOptions): Guidance {
+  if (!(strength >= 0 && strength < Infinity))
+    throw new UserError(`ugd: strength ${strength}, expected a number from 0`, {
+      hint: 'it goes with the size of the loss: begin with 1 and double it until it shows',
+    });
+  return {
+    name: 'ugd',
+    guides: () => true,
+    estimate: async ({ x0, gradient, step: { alphaBar } }) => {
+      const rate = (strength * (1 - alphaBar)) / Math.sqrt(alphaBar);
+      return minus(x0, rate, gradient);
+    },
+    apply: ({ sample }) => sample,
+  };
+}
+
+function minus({ shape, data: u }: Tensor, factor: number, { data: v }: Tensor): Tensor {
+  const data = new Float32Array(u.length);
+  for (let i = 0; i < data.length; i++) data[i] = u[i]! - factor * v[i]!;
+  return { shape, data };
+}

@@ -1,0 +1,108 @@
+/** Networks for losses: ONNX files, resolved at the sizes at which they are needed. */
+import path from 'node:path';
+import { UserError } from '../errors.ts';
+import type { LossNetwork } from '../losses/network.ts';
+import type { ModelInput } from '../onnx/dims.ts';
+import { isFloat } from '../onnx/dtype.ts';
+import { exposeValues } from '../onnx/expose.ts';
+import type { Graph } from '../onnx/graph.ts';
+import { readModel, type OnnxModel } from '../onnx/read.ts';
+import { modelInputs } from '../onnx/skeleton.ts';
+import { resolveGraph } from '../session/resolve.ts';
+import { showShape } from '../tensor/tensor.ts';
+import { findFeatureCard, type FeatureCard } from './feature-card.ts';
+import { contentOf } from './content.ts';
+
+export interface LoadedNetwork extends LossNetwork {
+  readonly file: string;
+  readonly layers: readonly string[];
+  readonly inputs: readonly ModelInput[];
+  /** Height and width of the images, where the file fixes them. */
+  readonly fixed: { readonly height: number; readonly width: number } | undefined;
+  /** What lies beside it. */
+  readonly card: FeatureCard | undefined;
+}
+
+/**
+ * @param choose the layers, of the names of its outputs
+ * @throws UserError for a file that is no network of images, or a layer that it does not have
+ */
+export async function loadLossNetwork(
+  file: string,
+  choose: (outputs: readonly string[]) => readonly string[],
+): Promise<LoadedNetwork> {
+  const onnx = await readModel(file);
+  const inputs = modelInputs(onnx);
+  const [image] = inputs;
+  if (!image || image.shape.length !== 4 || !isFloat(image.dtype))
+    throw new UserError(
+      `${file}: the first input of a loss's network is an image [N,C,H,W], ${image ? `'${image.name}' is ${image.dtype} ${showShape(image.shape.map((d) => d || '?'))}` : 'and it has no input'}`,
+    );
+  const layers = choose((onnx.proto.graph?.output ?? []).map((o) => o.name));
+  const exposed = exposeValues(onnx, layers);
+  const content = await contentOf({ file, onnx });
+  const [, , height, width] = image.shape;
+  const resolved = new Map<string, Promise<Graph>>();
+  return {
+    name: path.basename(file),
+    digest: content.join(),
+    file,
+    layers,
+    inputs,
+    fixed: typeof height === 'number' && typeof width === 'number' ? { height, width } : undefined,
+    card: await findFeatureCard(file),
+    at(shapes) {
+      const key = shapes.join(';');
+      const known = resolved.get(key) ?? resolveAt(exposed, inputs, shapes);
+      resolved.set(key, known);
+      return known;
+    },
+  };
+}
+
+async function resolveAt(
+  model: OnnxModel,
+  inputs: readonly ModelInput[],
+  shapes: readonly (readonly number[])[],
+): Promise<Graph> {
+  const { where } = model;
+  const named = inputs.map((i) => `'${i.name}'`).join(', ');
+  if (inputs.length !== shapes.length)
+    throw new UserError(
+      shapes.length === 1
+        ? `${where}: it takes ${inputs.length} inputs, ${named}, and this loss feeds the image alone`
+        : `${where}: it takes ${inputs.length} inputs, ${named}, and is to be fed image and target`,
+      {
+        hint:
+          shapes.length === 1
+            ? 'a network of image and target is an onnx loss'
+            : 'leave out the target',
+      },
+    );
+  const single = inputs[0]?.shape[0] === 1;
+  const fitted = inputs.map((input, i) => {
+    const [n = 1, ...rest] = shapes[i] ?? [];
+    const shape = [single ? 1 : n, ...rest];
+    const fits =
+      input.shape.length === shape.length &&
+      input.shape.every((d, axis) => typeof d !== 'number' || d === shape[axis]);
+    if (!fits) throw misfit(where, input, shape, i === 0);
+    return [input.name, shape] as const;
+  });
+  const graph = await resolveGraph(model, { shapes: Object.fromEntries(fitted) });
+  return { ...graph, name: path.basename(where) };
+}
+
+function misfit(
+  where: string,
+  { name, shape }: ModelInput,
+  wanted: readonly number[],
+  isImage: boolean,
+): UserError {
+  const [, channels, height, width] = shape;
+  const sized = typeof height === 'number' && typeof width === 'number';
+  const message = `${where}: input '${name}' takes ${showShape(shape.map((d) => d || '?'))}, ${isImage ? 'the image' : 'the target'} is ${showShape(wanted)}`;
+  if (!isImage) return new UserError(message);
+  if (typeof channels === 'number' && channels !== wanted[1]) return new UserError(message);
+  return new UserError(message, sized ? { hint: `resize it: size=${width}x${height}` } : {});
+}
