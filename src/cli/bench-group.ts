@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { writeAtomic } from '../files/atomic.ts';
-import type { Scores } from '../metrics/catalogue.ts';
+import { catalogue, type Scores } from '../metrics/catalogue.ts';
 import { compare, residual } from '../pipeline/evaluate.ts';
 import type { Perceptual } from '../pipeline/features.ts';
 import type { Model } from '../pipeline/model.ts';
@@ -18,7 +18,9 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { cleanOf, type Source } from './bench-measurements.ts';
 import { cacheFor } from './caching.ts';
 import type { BenchValues } from './commands/bench.ts';
+import { computing } from './computing.ts';
 import { writeResult } from './destination.ts';
+import { revision } from './identity.ts';
 import type { Io } from './io.ts';
 import { openProgress, type Progress } from './progress.ts';
 import type { Settings } from './settings.ts';
@@ -98,6 +100,7 @@ function dueOf(job: Job, source: Source, sample: number): Due {
   const { task, method, steps, settings, values, facts, perceptual } = job;
   const { measurement, input } = source;
   const stem = `${task}/${method}-${steps}/${input.name}.sample${sample}`;
+  // Scores are kept with what they are of: a metric that is defined anew is measured anew.
   const made = {
     dsg: version,
     model: facts.sha256,
@@ -110,7 +113,9 @@ function dueOf(job: Job, source: Source, sample: number): Due {
     settings,
     steps,
     sample,
-    perceptual: perceptual?.definition,
+    ...computing(values),
+    revision,
+    metrics: [catalogue, perceptual?.definition],
   };
   const hash = createHash('sha256').update(JSON.stringify(made)).digest('hex');
   return { source, sample, hash, stem };
