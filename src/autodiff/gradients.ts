@@ -27,6 +27,16 @@ export const defaultForms: Forms = {
 };
 
 /**
+ * For GPUs, on which a transposed convolution is the library's own input gradient and needs no second
+ * copy of the weights, and whose passes over memory do not gain from slices that fit into a cache.
+ */
+export const gpuForms: Forms = {
+  ...defaultForms,
+  convolution: 'transposed',
+  normalizedSilu: 'whole',
+};
+
+/**
  * Appends to a graph the gradient Σ ⟨cotangent, ∂output/∂wrt⟩.
  *
  * Only nodes on a path from `wrt` to an output with a cotangent are visited; weights get no

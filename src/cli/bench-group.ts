@@ -60,10 +60,11 @@ export async function restoreGroup(
   // A terminal sees every step; elsewhere a line for each of many short runs would be too much.
   const quiet = values.quiet || !io.stderr.isTTY;
   const progress = openProgress(io, { images: all.length, steps, quiet, batch: 1 });
-  const cache = cacheFor(io, (line) => {
+  const note = (line: string): void => {
     progress.stop();
     if (!values.quiet) io.stderr.write(`${line}\n`);
-  });
+  };
+  const cache = cacheFor(io, note);
   let restorer: Restorer | undefined;
   try {
     for (const [first, due] of all.entries()) {
@@ -79,6 +80,7 @@ export async function restoreGroup(
         seed: values.seed,
         session: { device: values.device, precision: values.precision },
         cache,
+        note,
       });
       progress.start({ first, size: 1 });
       try {

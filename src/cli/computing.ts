@@ -1,5 +1,5 @@
 /** What computes a result, which its bytes follow from. */
-import { chooseDevice, type Device } from '../session/device.ts';
+import { chooseDevice, showDevice, type Device } from '../session/device.ts';
 import { openVinoRecord } from '../session/openvino-library.ts';
 import { checkPrecision, type Precision } from '../session/precision.ts';
 
@@ -23,7 +23,7 @@ export function computing({ device, precision }: Computing): object {
   };
 }
 
-/** As in `openvino in bf16`. */
+/** As in `openvino in bf16`, or `cpu (auto: no CUDA provider, no GPU for WebGPU)`. */
 export function showComputing({ device, precision }: Computing): string {
-  return chooseDevice(device) + (precision === 'fp32' ? '' : ` in ${precision}`);
+  return showDevice(device) + (precision === 'fp32' ? '' : ` in ${precision}`);
 }

@@ -163,6 +163,7 @@ async function restoreAll(
     seed,
     session: { device, precision },
     cache,
+    note: report.note,
     lanes,
     ...(io.signal && { signal: io.signal }),
   });

@@ -75,6 +75,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   const jobs: readonly Wanted[] = due.map(({ name }) => ({ name, size, condition, losses }));
   const session = { device, precision };
   const cache = cacheFor(io, report.note);
+  const { note } = report;
   try {
     await sampleAll(
       jobs,
@@ -87,6 +88,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
         seed,
         session,
         cache,
+        note,
         batch,
         lanes,
         ...(replay && { replay }),

@@ -136,6 +136,7 @@ export async function restoreAll(
       seed,
       session: { device: values.device, precision: values.precision },
       cache: cacheFor(io, report.note),
+      note: report.note,
       batch,
       lanes,
       ...(replay && { replay }),

@@ -15,7 +15,7 @@ export const deviceOptions = {
   device: optionWith(
     '--device <name>',
     'Advanced',
-    'what runs the network',
+    'what runs the network; auto takes a GPU if there is one, and says which and why',
     choice(['auto', 'cpu', 'cuda', 'webgpu', 'openvino']),
     'auto',
   ),

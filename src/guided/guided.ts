@@ -85,6 +85,7 @@ export function lossGraph(
   losses: readonly Loss[],
   shape: readonly number[],
   about: { readonly name?: string } & Partial<Omit<Aim, 'losses'>> = {},
+  options?: GradientOptions,
 ): Graph {
   const [, c = 0, h = 0, w = 0] = shape;
   const { name = 'loss', placement = { image: [c, h, w], top: 0, left: 0 }, decoder } = about;
@@ -96,7 +97,7 @@ export function lossGraph(
     throw new UserError(`${name}: no gradient reaches the image`, {
       hint: 'every path from it to the loss rounds, compares or chooses, or there is none',
     });
-  const found = gradients(b, new Map([[loss.name, ones]]), [image.name]);
+  const found = gradients(b, new Map([[loss.name, ones]]), [image.name], options);
   b.output(loss, ports.loss);
   b.output(found.get(image.name) as Value, ports.gradient);
   return simplify(b.graph);

@@ -8,6 +8,7 @@ import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { classifierAt, type ClassifierGuidance } from './classifier.ts';
 import type { Denoiser, DenoiserInput, Subject } from './denoiser.ts';
 import { scalarFeed } from './feeds.ts';
+import { gradientOptions } from './gradient-forms.ts';
 import { once } from './once.ts';
 import { openDerived } from './prepared.ts';
 
@@ -73,7 +74,7 @@ function noisySource(
   input: DenoiserInput,
   { classifier, class: label }: ClassifierGuidance,
 ): Source {
-  const { model, batch, canvas, placement } = input;
+  const { model, batch, canvas, placement, session: on } = input;
   const shape = [batch, model.channels, canvas.height, canvas.width];
   const opened = once(async () => {
     // It also says whether there is such a class, of which the graph knows nothing.
@@ -83,20 +84,20 @@ function noisySource(
       shapes: { [classifierPorts.x]: shape },
       placement,
     } as const;
-    return openDerived({ ...input, model: classifier }, recipe, async () =>
-      noisyClassGraph(network, shape, placement),
-    );
+    return openDerived({ ...input, model: classifier }, recipe, {
+      make: async () => noisyClassGraph(network, shape, placement, gradientOptions(on)),
+      feeds: () => feedsAt(0),
+    });
   });
   const { timestep, card } = classifier;
+  const feedsAt = (t: number): Record<string, Tensor> => ({
+    ...(timestep && scalarFeed(timestep, batch, t * card.timestepScale)),
+    [classifierPorts.label]: tensor([batch], new Float32Array(batch).fill(label)),
+  });
   return {
     bind: () => async (x, step) => {
-      const out = await (
-        await opened()
-      ).run({
-        ...(timestep && scalarFeed(timestep, batch, step.timestep * card.timestepScale)),
-        [classifierPorts.x]: x,
-        [classifierPorts.label]: tensor([batch], new Float32Array(batch).fill(label)),
-      });
+      const session = await opened();
+      const out = await session.run({ ...feedsAt(step.timestep), [classifierPorts.x]: x });
       const { [classifierPorts.loss]: loss, [classifierPorts.gradient]: gradient } = out;
       return { loss: Float64Array.from((loss as Tensor).data), gradient: gradient as Tensor };
     },

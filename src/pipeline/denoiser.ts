@@ -1,17 +1,17 @@
 /** The network behind a sampler: sessions over the step's graphs. */
 import type { Cache } from '../cache/cache.ts';
-import { ports, stepGraph, type Placement } from '../guided/guided.ts';
+import { ports, type Placement } from '../guided/guided.ts';
 import type { ClassifierFree } from '../guidance/classifier-free.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { Denoise, Denoised } from '../samplers/sampler.ts';
 import type { SessionOptions } from '../session/session.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Condition } from './condition.ts';
+import { openStep } from './derivations.ts';
 import { levelFeed, parametersOf } from './feeds.ts';
 import { openForms } from './forms.ts';
 import type { Model, Size } from './model.ts';
 import { once } from './once.ts';
-import { openDerived, type Origin } from './prepared.ts';
 import { openGuided } from './staged.ts';
 
 /** An image as its network and its losses know it. */
@@ -30,6 +30,8 @@ export interface DenoiserInput {
   readonly session: SessionOptions;
   /** Where derived graphs are kept; nowhere if left out. */
   readonly cache?: Cache | undefined;
+  /** Told of what takes its time. */
+  readonly note?: ((line: string) => void) | undefined;
   /** Goes beyond the condition, away from none. */
   readonly classifierFree?: ClassifierFree | undefined;
 }
@@ -42,14 +44,9 @@ export interface Denoiser {
 
 export function openDenoiser(input: DenoiserInput): Denoiser {
   const { canvas } = input;
-  const forms = openForms(input, canvas, (network, of) => ({
-    plain: once(() =>
-      openDerived(input, { graph: 'step', ...of }, async () => {
-        const { graph, card } = await network();
-        return stepGraph(graph, card);
-      }),
-    ),
-    guided: once(() => openGuided(input, network, { of, aim: aimOf(input) })),
+  const forms = openForms(input, canvas, (form) => ({
+    plain: once(() => openStep(input, form)),
+    guided: once(() => openGuided(input, form)),
   }));
   return {
     bind(subjects) {
@@ -64,11 +61,6 @@ export function openDenoiser(input: DenoiserInput): Denoiser {
     },
     release: () => forms.release(),
   };
-}
-
-/** What a guided graph follows from beside the network. */
-export function aimOf({ like, placement }: DenoiserInput): Pick<Origin, 'losses' | 'placement'> {
-  return { losses: like.losses.map((l) => l.signature), placement };
 }
 
 export function denoised(out: Record<string, Tensor>): Denoised {

@@ -1,13 +1,11 @@
 /** Losses alone, for guidance that descends them at x̂₀ without the network behind it. */
 import type { Descend } from '../guidance/guidance.ts';
-import { lossGraph, ports } from '../guided/guided.ts';
+import { ports } from '../guided/guided.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { aimOf, type DenoiserInput, type Subject } from './denoiser.ts';
+import type { DenoiserInput, Subject } from './denoiser.ts';
+import { openLoss } from './derivations.ts';
 import { parametersOf } from './feeds.ts';
-import { decoderOf } from './latent/autoencoder.ts';
-import { seenShape } from './model.ts';
 import { once } from './once.ts';
-import { openDerived } from './prepared.ts';
 
 /** Made when a step first needs it. */
 export interface Descent {
@@ -16,16 +14,7 @@ export interface Descent {
 }
 
 export function openDescent(input: DenoiserInput): Descent {
-  const { model, like, batch, canvas, placement } = input;
-  const x0 = [batch, ...seenShape(model, canvas)];
-  const opened = once(() =>
-    openDerived(input, { graph: 'loss', shapes: { x0 }, ...aimOf(input) }, async () =>
-      lossGraph(like.losses, x0, {
-        placement,
-        decoder: await decoderOf(model, batch, canvas),
-      }),
-    ),
-  );
+  const opened = once(() => openLoss(input));
   return {
     bind(subjects) {
       const given = parametersOf(subjects.map((s) => s.losses));

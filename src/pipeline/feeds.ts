@@ -18,6 +18,11 @@ export function parametersOf(losses: readonly (readonly Loss[])[]): Record<strin
   return all;
 }
 
+/** The same for each image of a batch. */
+export function repeated<T>(value: T, batch: number): T[] {
+  return Array.from({ length: batch }, () => value);
+}
+
 /** The feeds of each image, for all together. */
 export function stackFeeds(feeds: readonly Feeds[]): Record<string, Tensor> {
   return Object.fromEntries(
@@ -26,7 +31,7 @@ export function stackFeeds(feeds: readonly Feeds[]): Record<string, Tensor> {
 }
 
 /** What a step's graph is told of the noise level, beside the timestep. */
-export function levelFeed({ alphaBar }: Step): Record<string, Tensor> {
+export function levelFeed({ alphaBar }: Pick<Step, 'alphaBar'>): Record<string, Tensor> {
   const scalar = (v: number): Tensor => tensor([], Float32Array.of(v));
   return {
     [ports.signal]: scalar(Math.sqrt(alphaBar)),

@@ -8,7 +8,7 @@ import { modelInputs } from '../onnx/skeleton.ts';
 import type { Step } from '../schedules/respace.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import type { Condition, Feeds } from './condition.ts';
-import { stackFeeds, timestepFeed } from './feeds.ts';
+import { levelFeed, repeated, stackFeeds, timestepFeed } from './feeds.ts';
 import { graphFor, type Model, type Size } from './model.ts';
 import type { Once } from './once.ts';
 import type { Origin } from './prepared.ts';
@@ -40,27 +40,56 @@ export interface Forms<S> {
   release(): Promise<void>;
 }
 
+/** One of the forms, as its sessions are made of it. */
+export interface Form {
+  readonly network: () => Promise<Network>;
+  readonly origin: Origin;
+  /** What its graphs are fed beside x to try them out, at a low noise level. */
+  readonly feeds: () => Record<string, Tensor>;
+}
+
+/** Noise so low that next to no pixel of x̂₀ is clipped, whatever a network makes of made-up input. */
+export const exampleLevel = levelFeed({ alphaBar: 0.9 });
+
 type Sessions = Readonly<Record<string, Once<{ release(): Promise<void> }>>>;
 
 /**
  * @param size that the network runs at
- * @param open the sessions of a form, each made when a step first needs it, and what the form
- * follows from
+ * @param open the sessions of a form, each made when a step first needs it
  * @throws UserError where classifier-free guidance is asked for, and nothing stands for no condition
  */
 export function openForms<S extends Sessions>(
   input: FormsInput,
   size: Size,
-  open: (network: () => Promise<Network>, of: Origin) => S,
+  open: (form: Form) => S,
 ): Forms<S> {
-  const { model, batch, classifierFree } = input;
+  const { model, batch, like, classifierFree } = input;
   const shapes = shapesOf(input, size);
-  const plain = open(() => conditionalNetwork(input, size), { shapes });
+  const given = like.condition?.given ?? {};
+  const middle = Math.floor(model.card.schedule.timesteps / 2);
+  const plain = open({
+    network: () => conditionalNetwork(input, size),
+    origin: { shapes },
+    feeds: () => ({
+      ...exampleLevel,
+      ...timestepFeed(model, batch, middle),
+      ...stackFeeds(repeated(given, batch)),
+    }),
+  });
   const free =
     classifierFree &&
-    open(() => classifierFreeNetwork(input, size), {
-      shapes,
-      classifierFree: { rescale: classifierFree.rescale },
+    open({
+      network: () => classifierFreeNetwork(input, size),
+      origin: { shapes, classifierFree: { rescale: classifierFree.rescale } },
+      feeds: () => ({
+        ...exampleLevel,
+        ...timestepFeed(model, 2 * batch, middle),
+        ...stackFeeds([
+          ...repeated(given, batch),
+          ...repeated(noneOf(model, like.condition), batch),
+        ]),
+        [classifierFreePorts.scale]: tensor([], Float32Array.of(1)),
+      }),
     });
   const scale = classifierFree && scaleAt(classifierFree, model.card.schedule.timesteps);
   return {

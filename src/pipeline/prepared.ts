@@ -1,18 +1,25 @@
 /** Sessions over derived graphs, started from the cache where it has them. */
+import path from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Graph } from '../onnx/graph.ts';
+import { chooseDevice } from '../session/device.ts';
 import { openPrepared, prepareGraph } from '../session/prepared.ts';
 import { runtimeOf } from '../session/runtime.ts';
 import { openGraph, type Session, type SessionOptions } from '../session/session.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { contentOf } from './content.ts';
 import type { Model } from './model.ts';
+import { once } from './once.ts';
 import { codeRevision } from './revision.ts';
+import { showError, trust, type Verdict } from './trust.ts';
 
 export interface Opening {
   readonly model: Pick<Model, 'file' | 'onnx' | 'parts'> & { readonly card: object };
   readonly session: SessionOptions;
   /** Where derived graphs are kept; nowhere if left out. */
   readonly cache?: Cache | undefined;
+  /** Told of what takes its time. */
+  readonly note?: ((line: string) => void) | undefined;
 }
 
 /** What a graph follows from, beside the model and its card. */
@@ -42,34 +49,62 @@ export interface About {
   readonly graph: Recipe['graph'];
   readonly device: string;
   readonly shapes: Recipe['shapes'];
+  /** How far the device was from the CPU, where it is another. */
+  readonly verdict?: Verdict;
+}
+
+/** What is run, and how it is tried out. */
+export interface Derivation {
+  make(): Promise<Graph>;
+  /** What goes into inputs that do not take just any number. */
+  feeds(): Readonly<Record<string, Tensor>>;
 }
 
 /**
- * A session over the graph that `make` derives, by its recipe. It is derived only where the cache
- * does not have it.
- * @throws UserError if the device is not there or ONNX Runtime refuses the graph
+ * A session over a derived graph, by its recipe. It is derived only where the cache does not have it.
+ * On another device than the CPU it is first compared with the CPU, once for as long as the cache
+ * remembers it.
+ * @throws UserError if the device is not there, computes something else than the CPU, or refuses the
+ * graph
  */
 export async function openDerived(
-  { model, session, cache }: Opening,
+  { model, session, cache, note }: Opening,
   recipe: Recipe,
-  make: () => Promise<Graph>,
+  { make, feeds }: Derivation,
 ): Promise<Session> {
-  if (!cache) return openGraph(await make(), session);
-  const runtime = runtimeOf(session.device ?? 'cpu');
-  const content = await contentOf(model, cache);
-  const key = { code: codeRevision(), content, card: model.card, runtime, recipe };
-  const { graph, shapes } = recipe;
-  const about: About = { model: model.file, graph, device: runtime[1] as string, shapes };
-  const entry = await cache.entry(key, async (folder) => {
-    await prepareGraph(await make(), folder, session);
-    return about;
+  const device = chooseDevice(session.device ?? 'cpu');
+  const derive = once(async () => {
+    const graph = await make();
+    if (device === 'cpu') return { graph };
+    const where = path.basename(model.file);
+    note?.(
+      `${where}: comparing device ${device} with the CPU before its first use (${recipe.graph})`,
+    );
+    const trial = { graph, written: graph, session, feeds: feeds(), where };
+    const verdict = await trust(trial);
+    const worst = Math.max(...Object.values(verdict));
+    note?.(`${where}: device ${device} agrees with the CPU to ${showError(worst)}`);
+    return { graph, verdict };
   });
-  if (!entry) return openGraph(await make(), session);
+  const openUncached = async (): Promise<Session> => openGraph((await derive()).graph, session);
+  if (!cache) return openUncached();
+  const runtime = runtimeOf(device);
+  const content = await contentOf(model, cache);
+  const { precision = 'fp32' } = session;
+  const key = { code: codeRevision(), content, card: model.card, runtime, precision, recipe };
+  const { graph, shapes } = recipe;
+  const entry = await cache.entry(key, async (folder): Promise<About> => {
+    const derived = await derive();
+    await prepareGraph(derived.graph, folder, session);
+    const { verdict } = derived;
+    return { model: model.file, graph, device, shapes, ...(verdict && { verdict }) };
+  });
+  if (!entry) return openUncached();
   try {
     return await openPrepared(entry.folder, model.file, session);
   } catch (error) {
     // Another process may have cleared the cache just now.
     await cache.drop(key, (error as Error).message);
-    return openGraph(await make(), session);
+    return openUncached();
   }
 }

@@ -48,6 +48,8 @@ export interface RestoreOptions extends Fitting {
   readonly session?: SessionOptions;
   /** Where derived graphs are kept from one start to the next; nowhere if left out. */
   readonly cache?: Cache | undefined;
+  /** Told of what takes its time before sampling begins. */
+  readonly note?: ((line: string) => void) | undefined;
   readonly replay?: Replay;
 }
 
@@ -106,11 +108,11 @@ export function openRestorer(options: RestoreOptions): Restorer {
     if (current?.key === key) return current;
     await releaseCurrent();
     const session = options.session ?? {};
-    const { classifierFree, classifier, tiling, cache } = options;
+    const { classifierFree, classifier, tiling, cache, note } = options;
     const batch = subjects.length;
     const losses = await lossesAt(first.losses, [batch, ...placement.image]);
     const like = { ...first, losses };
-    const input = { model, like, batch, canvas, placement, session, cache, classifierFree };
+    const input = { model, like, batch, canvas, placement, session, cache, note, classifierFree };
     const open = (given: DenoiserInput): Denoiser =>
       tiling && exceeds(canvas, tiling)
         ? openWindowedDenoiser({ ...given, tiling })

@@ -5,7 +5,16 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What a derived graph follows from, beside the model and the options. */
-const rooms = ['autodiff', 'guided', 'losses', 'onnx', 'operators', 'session', 'simplify'] as const;
+const rooms = [
+  'autodiff',
+  'guided',
+  'losses',
+  'onnx',
+  'operators',
+  'pipeline',
+  'session',
+  'simplify',
+] as const;
 
 let known: string | undefined;
 

@@ -1,14 +1,13 @@
 /** A guided step: in one graph, or of a large latent model in stages. */
 import { classifierFreePorts } from '../guided/classifier-free.ts';
-import { guidedGraph, ports } from '../guided/guided.ts';
-import { blendedGraph, windowGradientGraph, windowGraph, windowPorts } from '../guided/windowed.ts';
+import { ports } from '../guided/guided.ts';
+import { windowPorts } from '../guided/windowed.ts';
 import type { Session } from '../session/session.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { DenoiserInput } from './denoiser.ts';
-import type { Network } from './forms.ts';
-import { decoderOf } from './latent/autoencoder.ts';
+import { openBlendedGuided, openWhole, openWindow, openWindowGradient } from './derivations.ts';
+import type { Form } from './forms.ts';
 import { seenShape } from './model.ts';
-import { openDerived, type Origin } from './prepared.ts';
 
 /**
  * Pixels up to which network and decoder are one graph: there the values of a decoder of the form of
@@ -17,30 +16,18 @@ import { openDerived, type Origin } from './prepared.ts';
  */
 const largestInOne = 192 * 192;
 
-/** What the graphs follow from: all of them, and those that losses are in. */
-interface Origins {
-  readonly of: Origin;
-  readonly aim: Pick<Origin, 'losses' | 'placement'>;
-}
-
 /**
  * The step's graph, or its stages as if they were one session.
  * @param most pixels of a batch in one graph
  */
 export async function openGuided(
   input: DenoiserInput,
-  network: () => Promise<Network>,
-  from: Origins,
+  form: Form,
   most = largestInOne,
 ): Promise<Session> {
   const { model, batch, canvas } = input;
-  const { of, aim } = from;
-  if (model.card.latent && batch * canvas.height * canvas.width > most)
-    return openStages(input, network, from);
-  return openDerived(input, { graph: 'guided', ...of, ...aim }, async () => {
-    const { graph, card } = await network();
-    return guidedGraph(graph, card, await aimFor(input));
-  });
+  const staged = model.card.latent && batch * canvas.height * canvas.width > most;
+  return staged ? openStages(input, form) : openWhole(input, form);
 }
 
 /**
@@ -48,11 +35,7 @@ export async function openGuided(
  * that at ε. One more forward pass of the network than in one graph, but memory is that of the
  * largest stage.
  */
-async function openStages(
-  input: DenoiserInput,
-  network: () => Promise<Network>,
-  { of, aim }: Origins,
-): Promise<Session> {
+async function openStages(input: DenoiserInput, form: Form): Promise<Session> {
   const { model, batch, canvas } = input;
   const shape = [batch, ...seenShape(model, canvas)];
   const opened: Session[] = [];
@@ -61,17 +44,9 @@ async function openStages(
   };
   try {
     opened.push(
-      await openDerived(input, { graph: 'window', ...of }, async () => {
-        const { graph, card } = await network();
-        return windowGraph(graph, card);
-      }),
-      await openDerived(input, { graph: 'blended guided', ...of, ...aim }, async () =>
-        blendedGraph(shape, model.card, await aimFor(input)),
-      ),
-      await openDerived(input, { graph: 'window gradient', ...of }, async () => {
-        const { graph, card } = await network();
-        return windowGradientGraph(graph, card);
-      }),
+      await openWindow(input, form),
+      await openBlendedGuided(input, shape),
+      await openWindowGradient(input, form),
     );
   } catch (error) {
     await release();
@@ -92,10 +67,6 @@ async function openStages(
     },
     release,
   };
-}
-
-async function aimFor({ model, like, batch, canvas, placement }: DenoiserInput) {
-  return { losses: like.losses, placement, decoder: await decoderOf(model, batch, canvas) };
 }
 
 function sum({ shape, data: a }: Tensor, { data: b }: Tensor): Tensor {

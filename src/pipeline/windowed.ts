@@ -1,15 +1,14 @@
 /** The network behind a sampler, where it sees one window of the image at a time. */
 import { ports } from '../guided/guided.ts';
-import { blendedGraph, windowGradientGraph, windowGraph, windowPorts } from '../guided/windowed.ts';
+import { windowPorts } from '../guided/windowed.ts';
 import type { Session } from '../session/session.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
-import { aimOf, denoised, type Denoiser, type DenoiserInput } from './denoiser.ts';
+import { denoised, type Denoiser, type DenoiserInput } from './denoiser.ts';
+import { openBlended, openBlendedGuided, openWindow, openWindowGradient } from './derivations.ts';
 import { levelFeed, parametersOf } from './feeds.ts';
 import { openForms } from './forms.ts';
-import { decoderOf } from './latent/autoencoder.ts';
 import { seenShape, seenSize } from './model.ts';
 import { once } from './once.ts';
-import { openDerived } from './prepared.ts';
 import { cut, paste, windowsOver, type Tiling } from './windows.ts';
 
 type Tensors = Readonly<Record<string, Tensor>>;
@@ -32,36 +31,18 @@ export interface WindowedInput extends DenoiserInput {
  * differentiated once the gradient at the blended ε is known, and by then its activations are gone.
  */
 export function openWindowedDenoiser(input: WindowedInput): Denoiser {
-  const { model, like, batch, canvas, placement, tiling } = input;
+  const { model, batch, canvas, tiling } = input;
   const shape = [batch, ...seenShape(model, canvas)];
   const size = seenSize(model, tiling.window);
   const overlap = Math.floor((tiling.overlap * size.height) / tiling.window.height);
   const windows = windowsOver(seenSize(model, canvas), { window: size, overlap });
-  const forms = openForms(input, tiling.window, (network, of) => ({
-    window: once(() =>
-      openDerived(input, { graph: 'window', ...of }, async () => {
-        const { graph, card } = await network();
-        return windowGraph(graph, card);
-      }),
-    ),
-    gradient: once(() =>
-      openDerived(input, { graph: 'window gradient', ...of }, async () => {
-        const { graph, card } = await network();
-        return windowGradientGraph(graph, card);
-      }),
-    ),
+  const forms = openForms(input, tiling.window, (form) => ({
+    window: once(() => openWindow(input, form)),
+    gradient: once(() => openWindowGradient(input, form)),
   }));
-  const of = { shapes: { [windowPorts.x]: shape } };
   const whole = {
-    plain: once(() =>
-      openDerived(input, { graph: 'blended', ...of }, async () => blendedGraph(shape, model.card)),
-    ),
-    guided: once(() =>
-      openDerived(input, { graph: 'blended guided', ...of, ...aimOf(input) }, async () => {
-        const decoder = await decoderOf(model, batch, canvas);
-        return blendedGraph(shape, model.card, { losses: like.losses, placement, decoder });
-      }),
-    ),
+    plain: once(() => openBlended(input, shape)),
+    guided: once(() => openBlendedGuided(input, shape)),
   };
 
   /** Every window's ε, blended; and its raw variance. */

@@ -42,14 +42,16 @@ function convInput(c: RuleContext): Value {
     const padded = (x.shape[i + 2] ?? 0) + (pads[i] ?? 0) + (pads[i + rank] ?? 0);
     return (padded - (reach[i] as number) - 1) % (strides[i] as number);
   });
-  return b.op('ConvTranspose', [g, w], {
-    kernel_shape: kernel,
-    strides,
-    dilations,
-    pads,
-    group,
-    output_padding: rest,
-  });
+  const attributes = { kernel_shape: kernel, strides, dilations, group, output_padding: rest };
+  const even = kernel.every((_, i) => pads[i] === pads[i + rank]);
+  if (even || forms.convolution === 'flipped')
+    return b.op('ConvTranspose', [g, w], { ...attributes, pads });
+  // CUDA has no kernel for uneven pads, and would hand the node to the CPU.
+  const whole = b.op('ConvTranspose', [g, w], attributes);
+  const spatial = kernel.map((_, i) => i + 2);
+  const starts = spatial.map((_, i) => pads[i] ?? 0);
+  const ends = spatial.map((axis, i) => (starts[i] as number) + (x.shape[axis] ?? 0));
+  return b.op('Slice', [whole, b.ints(starts), b.ints(ends), b.ints(spatial)]);
 }
 
 /**

@@ -36,12 +36,8 @@ async function lossOver(model: Model, losses: readonly Loss[], most?: number) {
     graph: await graphFor(model, 1, canvas, told),
     card: model.card,
   });
-  const session = await openGuided(
-    input,
-    network,
-    { of: { shapes: {} }, aim: { placement } },
-    most,
-  );
+  const form = { network, origin: { shapes: {} }, feeds: () => ({}) };
+  const session = await openGuided(input, form, most);
   const feeds = {
     ...timestepFeed(model, 1, step?.timestep ?? 0),
     ...levelFeed(step as NonNullable<typeof step>),

@@ -1,0 +1,110 @@
+/** The graphs of a sampling step, each with what it follows from and what it is tried out on. */
+import { guidedGraph, lossGraph, stepGraph } from '../guided/guided.ts';
+import { blendedGraph, windowGradientGraph, windowGraph, windowPorts } from '../guided/windowed.ts';
+import type { Session } from '../session/session.ts';
+import type { DenoiserInput } from './denoiser.ts';
+import { parametersOf, repeated } from './feeds.ts';
+import { exampleLevel, type Form } from './forms.ts';
+import { gradientOptions } from './gradient-forms.ts';
+import { decoderOf } from './latent/autoencoder.ts';
+import { seenShape } from './model.ts';
+import { openDerived, type Origin } from './prepared.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+export function openStep(input: DenoiserInput, { network, origin, feeds }: Form): Promise<Session> {
+  const make = async () => {
+    const { graph, card } = await network();
+    return stepGraph(graph, card);
+  };
+  return openDerived(input, { graph: 'step', ...origin }, { make, feeds });
+}
+
+/** Network, losses and gradient in one. */
+export function openWhole(
+  input: DenoiserInput,
+  { network, origin, feeds }: Form,
+): Promise<Session> {
+  const make = async () => {
+    const { graph, card } = await network();
+    return guidedGraph(graph, card, await aimFor(input), gradientOptions(input.session));
+  };
+  return openDerived(
+    input,
+    { graph: 'guided', ...origin, ...aimOf(input) },
+    { make, feeds: () => ({ ...feeds(), ...lossFeeds(input) }) },
+  );
+}
+
+/** The network's prediction of a window, or as the first stage of several. */
+export function openWindow(
+  input: DenoiserInput,
+  { network, origin, feeds }: Form,
+): Promise<Session> {
+  const make = async () => {
+    const { graph, card } = await network();
+    return windowGraph(graph, card);
+  };
+  return openDerived(input, { graph: 'window', ...origin }, { make, feeds });
+}
+
+/** J of a window, transposed, times the gradient at ε. */
+export function openWindowGradient(
+  input: DenoiserInput,
+  { network, origin, feeds }: Form,
+): Promise<Session> {
+  const make = async () => {
+    const { graph, card } = await network();
+    return windowGradientGraph(graph, card, gradientOptions(input.session));
+  };
+  return openDerived(input, { graph: 'window gradient', ...origin }, { make, feeds });
+}
+
+/** From x and ε of all windows to x̂₀. */
+export function openBlended(input: DenoiserInput, shape: readonly number[]): Promise<Session> {
+  return openDerived(
+    input,
+    { graph: 'blended', shapes: { [windowPorts.x]: shape } },
+    { make: async () => blendedGraph(shape, input.model.card), feeds: () => exampleLevel },
+  );
+}
+
+/** The same with losses, and their gradients at x and ε. */
+export function openBlendedGuided(
+  input: DenoiserInput,
+  shape: readonly number[],
+): Promise<Session> {
+  const { model, session } = input;
+  const make = async () =>
+    blendedGraph(shape, model.card, await aimFor(input), gradientOptions(session));
+  return openDerived(
+    input,
+    { graph: 'blended guided', shapes: { [windowPorts.x]: shape }, ...aimOf(input) },
+    { make, feeds: () => ({ ...exampleLevel, ...lossFeeds(input) }) },
+  );
+}
+
+/** Losses alone, with their gradient at x̂₀. */
+export function openLoss(input: DenoiserInput): Promise<Session> {
+  const { model, like, batch, canvas, session } = input;
+  const x0 = [batch, ...seenShape(model, canvas)];
+  const make = async () =>
+    lossGraph(like.losses, x0, await aimFor(input), gradientOptions(session));
+  return openDerived(
+    input,
+    { graph: 'loss', shapes: { x0 }, ...aimOf(input) },
+    { make, feeds: () => lossFeeds(input) },
+  );
+}
+
+async function aimFor({ model, like, batch, canvas, placement }: DenoiserInput) {
+  return { losses: like.losses, placement, decoder: await decoderOf(model, batch, canvas) };
+}
+
+/** What a guided graph follows from beside the network. */
+function aimOf({ like, placement }: DenoiserInput): Pick<Origin, 'losses' | 'placement'> {
+  return { losses: like.losses.map((l) => l.signature), placement };
+}
+
+function lossFeeds({ like, batch }: DenoiserInput): Record<string, Tensor> {
+  return parametersOf(repeated(like.losses, batch));
+}
