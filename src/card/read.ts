@@ -69,10 +69,11 @@ export function validCard(content: unknown, where: string): CardFile {
   throw new UserError(`${where}: ${issues.join('; ')}`);
 }
 
-/** What parsing left out, as dotted names. */
+/** What parsing left out, as dotted names; `$schema` is for editors. */
 function unknownFields(given: unknown, known: unknown): string[] {
   if (!isRecord(given) || !isRecord(known)) return [];
-  return Object.entries(given).flatMap(([key, value]) =>
+  const fields = Object.entries(given).filter(([key]) => key !== '$schema');
+  return fields.flatMap(([key, value]) =>
     key in known ? unknownFields(value, known[key]).map((rest) => `${key}.${rest}`) : [key],
   );
 }

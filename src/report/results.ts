@@ -91,7 +91,7 @@ const group = z.strictObject({
   statistics: z.record(z.string(), statistics),
 });
 
-const resultsSchema = z.strictObject({
+export const resultsSchema = z.strictObject({
   schema: z.literal(1),
   created: z.iso.datetime(),
   command: z.string(),

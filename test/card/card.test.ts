@@ -98,7 +98,7 @@ describe('a card beside the model', () => {
   });
 
   it('warns of fields it does not know', async () => {
-    await write('{"prediction": "v", "colour": 1}');
+    await write('{"$schema": "card.schema.json", "prediction": "v", "colour": 1}');
     const { card, warnings } = await readCard(model);
     expect(card).toEqual({ prediction: 'v' });
     expect(warnings).toEqual([`${cardPath(model)}: unknown field 'colour' is ignored`]);
