@@ -66,6 +66,7 @@ export function identifier(context: IdentityContext): (input: Input) => Promise<
     ...recordOf(context.conditioning),
     ...context.aims.record,
     ...(samples > 1 && { samples }),
+    ...(values.start && { start: values.start }),
     ...(tile !== undefined && { tile, tileOverlap }),
     ...(replay && { replay: hashOf(replay) }),
   };

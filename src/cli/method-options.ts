@@ -10,12 +10,15 @@ import { choice, integer, option, positive, real, type Values } from './options.
 /** Of DSG where neither a task nor a preset says it: as its authors take styles. */
 const usual = { rate: 0.1, interval: 1, freedomScale: 0.02 } as const;
 
+/** Rout et al. 2023 (PSLD), published code, with a step size of 1. */
+const usualGluing = 0.1;
+
 export const methodOptions = {
   method: option(
     '--method <name>',
     'Sampling',
     'guidance',
-    choice(['dsg', 'dps', 'freedom', 'ugd', 'none']),
+    choice(['dsg', 'dps', 'psld', 'freedom', 'ugd', 'none']),
     'dsg',
   ),
   rate: option('--rate <w>', 'Sampling', 'dsg: guidance rate', real(0, 1), 'by task and steps'),
@@ -29,9 +32,16 @@ export const methodOptions = {
   stepSize: option(
     '--step-size <zeta>',
     'Sampling',
-    'dps: size of the gradient step; freedom: its scale, 0.02 if left out; ugd: strength',
+    'dps, psld: size of the gradient step; freedom: its scale, 0.02 if left out; ugd: strength',
     real(0),
     'by task and steps',
+  ),
+  gluing: option(
+    '--gluing <gamma>',
+    'Sampling',
+    'psld: weight of the term that glues the latent to its image',
+    real(0),
+    `${usualGluing}`,
   ),
   preset: option(
     '--preset <name>',
@@ -135,10 +145,13 @@ export function methodFor(
       const { rate = said.rate, interval = said.interval } = values;
       return { name, rate, interval, ...(radius && { radius }), ...conductOf(values) };
     }
-    case 'dps': {
+    case 'dps':
+    case 'psld': {
       const size = stepSize ?? (task && preset(task, 'dps', steps, card.presets).stepSize);
       if (size === undefined) throw noStepSize(name);
-      return { name, stepSize: size, ...conductOf(values) };
+      const { gluing = usualGluing } = values;
+      const glued = name === 'psld' ? { name, gluing } : { name };
+      return { ...glued, stepSize: size, ...conductOf(values) };
     }
     case 'freedom': {
       const { stepRule = 'relative' } = values;
@@ -172,7 +185,8 @@ const rules: readonly (readonly [keyof MethodValues, string, readonly MethodName
   ['interval', '--interval', ['dsg']],
   ['radius', '--radius', ['dsg']],
   ['stepRule', '--step-rule', ['freedom']],
-  ['stepSize', '--step-size', ['dps', 'freedom', 'ugd']],
+  ['stepSize', '--step-size', ['dps', 'psld', 'freedom', 'ugd']],
+  ['gluing', '--gluing', ['psld']],
   ...(
     [
       ['guideFrom', '--guide-from'],
@@ -180,7 +194,7 @@ const rules: readonly (readonly [keyof MethodValues, string, readonly MethodName
       ['timeTravel', '--time-travel'],
       ['backwardSteps', '--backward-steps'],
     ] as const
-  ).map(([key, name]) => [key, name, ['dsg', 'dps', 'freedom', 'ugd']] as const),
+  ).map(([key, name]) => [key, name, ['dsg', 'dps', 'psld', 'freedom', 'ugd']] as const),
 ];
 const followers = [
   ['travelFrom', '--travel-from', 'timeTravel', '--time-travel'],

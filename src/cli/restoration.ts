@@ -140,6 +140,7 @@ export async function restoreAll(
       batch,
       lanes,
       ...(replay && { replay }),
+      start: values.start,
       margin: values.fit === 'pad',
       tiling: tilingOf(values, model),
     } as const;
@@ -211,7 +212,7 @@ function taskNoter(
 
 /** What was chosen and what followed from it, for the record. */
 function effective({ settings, degradation }: Job, values: RestoreValues, told: object): object {
-  const { steps, samples, seed, fit, simulate, replay } = values;
+  const { steps, samples, seed, fit, simulate, replay, start } = values;
   return {
     task: degradation.task,
     ...told,
@@ -222,6 +223,7 @@ function effective({ settings, degradation }: Job, values: RestoreValues, told: 
     simulate,
     ...computing(values),
     ...(fit && { fit }),
+    ...(start && { start }),
     ...(replay !== undefined && { replay }),
   };
 }

@@ -39,6 +39,17 @@ export const chainOptions = {
   ),
 } as const;
 
+/** Where sampling begins. */
+export const startOptions = {
+  start: option(
+    '--start <from>',
+    'Sampling',
+    'latent models: noise, or encoder: the latent of a simple reconstruction with the noise of the first step',
+    choice(['noise', 'encoder']),
+    'noise',
+  ),
+} as const;
+
 /** Noise from elsewhere. */
 export const replayOptions = {
   replay: option(

@@ -38,11 +38,12 @@ export async function fittingBatch(
 /** Estimated bytes of a lane: `fixed` for weights, and `perImage` for what is live at the peak. */
 export async function footprint(
   job: Job,
-  options: Pick<RestoreOptions, 'model' | 'classifierFree' | 'classifier' | 'margin' | 'tiling'>,
+  options: Partial<Pick<RestoreOptions, 'method'>> &
+    Pick<RestoreOptions, 'model' | 'classifierFree' | 'classifier' | 'margin' | 'tiling'>,
 ): Promise<{ fixed: number; perImage: number }> {
   const { model, classifierFree, classifier: guidance, tiling } = options;
   const { canvas, placed } = placementOf(model, shapeOf(job, model), options);
-  const { losses: unprepared, condition } = subjectOf(job, model);
+  const { losses: unprepared, condition } = subjectOf(job, model, job.method ?? options.method);
   const losses = await lossesAt(unprepared, [1, ...placed.image]);
   const windows = tiling && exceeds(canvas, tiling);
   const shape = [1, ...seenShape(model, canvas)];

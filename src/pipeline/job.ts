@@ -1,10 +1,13 @@
 /** What is to be made: the restoration of a measurement, or a new image. */
+import { UserError } from '../errors.ts';
+import { gluingLoss } from '../guided/gluing.ts';
 import { measurementLoss } from '../guided/measured.ts';
-import type { Loss } from '../losses/loss.ts';
+import { weighted, type Loss } from '../losses/loss.ts';
 import { imageShape, type ImageShape, type Operator } from '../operators/operator.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Condition } from './condition.ts';
-import { imageChannels, type Model, type Size } from './model.ts';
+import { encoderFor } from './latent/autoencoder.ts';
+import { canvasFor, imageChannels, type Model, type Size } from './model.ts';
 import type { Method } from './method.ts';
 
 interface Subject {
@@ -38,8 +41,45 @@ export function shapeOf(job: Job, model: Pick<Model, 'channels' | 'card'>): Imag
   return job.operator.restored(imageShape(job.measurement));
 }
 
-/** All losses of a job: that of its measurement first. */
+/** The losses of a job by itself: that of its measurement first. */
 export function lossesOf(job: Job): readonly Loss[] {
   const { losses = [] } = job;
   return 'size' in job ? losses : [measurementLoss(job.operator, job.measurement), ...losses];
+}
+
+/**
+ * What a method adds to them.
+ * @throws UserError for a model that the method is not for
+ */
+export function lossesOfMethod(job: Job, model: Model, method: Method | undefined): Loss[] {
+  if (method?.name !== 'psld') return [];
+  if (!('size' in job)) return [gluingOf(job, model, method)];
+  throw new UserError('psld glues latents to what was measured, and nothing was', {
+    hint: 'use another method, or dsg restore',
+  });
+}
+
+/** Weighed so that a step of the method's size takes γ of it. */
+function gluingOf(
+  { operator, measurement }: Measured,
+  model: Model,
+  { stepSize, gluing }: Extract<Method, { name: 'psld' }>,
+): Loss {
+  const { latent } = model.card;
+  if (!latent)
+    throw new UserError(
+      `${model.file}: psld glues latents to images, and the model has no latents`,
+      {
+        hint: 'use --method dps, which is the same without',
+      },
+    );
+  if (!(stepSize > 0 && gluing >= 0 && gluing < Infinity))
+    throw new UserError(
+      `psld: step size ${stepSize} and gluing ${gluing}, expected numbers above and from 0`,
+    );
+  const encoder = async ([n = 1, , height = 0, width = 0]: readonly number[]) => {
+    const graph = await encoderFor(model, n, canvasFor(model, { height, width }, { margin: true }));
+    return { graph, latent, channels: model.channels };
+  };
+  return weighted(gluingLoss(operator, measurement, encoder), gluing / stepSize);
 }

@@ -23,6 +23,8 @@ export type Rule =
   | { readonly name: 'dps'; readonly stepSize: number }
   | { readonly name: 'freedom'; readonly scale: number; readonly stepRule: 'relative' | 'signal' }
   | { readonly name: 'ugd'; readonly strength: number }
+  /** DPS of a latent model with the gluing term γ ‖ẑ₀ − E(Aᵀy + (I − AᵀA) D(ẑ₀))‖ beside. */
+  | { readonly name: 'psld'; readonly stepSize: number; readonly gluing: number }
   | { readonly name: 'none' };
 
 /** When a rule acts, how often a step is taken, and what it adds: the same for all rules. */
@@ -85,6 +87,7 @@ function ruleFor(method: Rule): Guidance {
     case 'dsg':
       return dsg(method);
     case 'dps':
+    case 'psld':
       return dps(method);
     case 'freedom':
       return freedom({ scale: method.scale, rule: method.stepRule });

@@ -16,9 +16,10 @@ import type { ClassifierGuidance } from './classifier.ts';
 import { classCondition } from './condition.ts';
 import { openDenoiser, type Denoiser, type DenoiserInput, type Subject } from './denoiser.ts';
 import { openDescent, type Descent } from './descent.ts';
-import { lossesOf, shapeOf, type Job } from './job.ts';
+import { lossesOf, lossesOfMethod, shapeOf, type Job } from './job.ts';
 import { guidanceFor, passesFor, samplerFor, type Method, type SamplerChoice } from './method.ts';
 import { openAutoencoder } from './latent/autoencoder.ts';
+import { encodedStart } from './latent/start.ts';
 import { betasOf, canvasFor, seenShape, type Fitting, type Model, type Size } from './model.ts';
 import { openWindowedDenoiser } from './windowed.ts';
 import { exceeds } from './windows.ts';
@@ -51,6 +52,11 @@ export interface RestoreOptions extends Fitting {
   /** Told of what takes its time before sampling begins. */
   readonly note?: ((line: string) => void) | undefined;
   readonly replay?: Replay;
+  /**
+   * Noise alone if left out; `encoder` begins at the latent of a simple reconstruction, with the
+   * noise of the first step.
+   */
+  readonly start?: 'noise' | 'encoder' | undefined;
 }
 
 /** Where a batch stands after a step. */
@@ -128,28 +134,44 @@ export function openRestorer(options: RestoreOptions): Restorer {
     current = undefined;
   }
 
+  async function encoded(
+    jobs: readonly Job[],
+    noise: Tensor,
+    on: { readonly canvas: Size; readonly placed: Placement },
+  ): Promise<Tensor> {
+    if (!autoencoder)
+      throw new UserError(
+        `${model.file}: sampling cannot start from an encoder: the model has none`,
+        {
+          hint: 'leave out --start: that is for latent pipelines',
+        },
+      );
+    return encodedStart(jobs, { autoencoder, ...on, step: steps[0] as Step, noise });
+  }
+
   return {
     async *restore(jobs, signal) {
       const [first] = jobs;
       if (!first) return [];
       const image = shapeOf(first, model);
       const { canvas, placed } = placementOf(model, image, options);
-      const subjects = jobs.map((job) => subjectOf(job, model));
+      const method = first.method ?? options.method;
+      const subjects = jobs.map((job) => subjectOf(job, model, method));
       const { denoiser, descent } = await openedFor(subjects, canvas, placed);
       const shape = seenShape(model, canvas);
       const keys = jobs.map((job) => noiseKey(seed, job.name));
       const draw = (stream: 'x_T' | 'step' | 'travel', index: number, pass = 0): Tensor =>
         stack(keys.map((key) => gaussian(key, stream, index, shape, pass)));
-      const method = first.method ?? options.method;
       const passes = passesFor(method, steps.length);
       if (replay && passes)
         throw new UserError('replay: recorded noise is that of steps that are taken once', {
           hint: 'leave out the time travel, or the recorded noise',
         });
       const recorded = replay && replayed(replay, shape, steps, jobs.length);
+      const noise = recorded?.x ?? draw('x_T', 0);
       const run = sampler({
         denoise: denoiser.bind(subjects),
-        x: recorded?.x ?? draw('x_T', 0),
+        x: options.start === 'encoder' ? await encoded(jobs, noise, { canvas, placed }) : noise,
         steps,
         guidance: guidanceFor(method, steps.length),
         noise: recorded?.noise ?? ((step, pass) => draw('step', step.index, pass)),
@@ -188,8 +210,11 @@ export function placementOf(
 }
 
 /** A job as the denoiser knows it; without a condition, the model is told of none. */
-export function subjectOf(job: Job, model: Model): Subject {
-  return { losses: lossesOf(job), condition: job.condition ?? classCondition(model) };
+export function subjectOf(job: Job, model: Model, method: Method | undefined): Subject {
+  return {
+    losses: [...lossesOf(job), ...lossesOfMethod(job, model, method)],
+    condition: job.condition ?? classCondition(model),
+  };
 }
 
 /** @param placed undefined where what is sampled are no images */

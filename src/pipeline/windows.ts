@@ -11,17 +11,17 @@ export interface Tiling {
   readonly overlap: number;
 }
 
-/** Sides that models of any size are given; the default prior takes 0.5 GB for it. */
-const usualSide = 256;
+/** Sides that models of unknown size are given; the default prior takes 0.5 GB for it. */
+const anySide = 256;
 
 /**
  * How a model cuts up images that are larger than its windows.
- * @param size sides of a window; the model's own, or 256, if left out
+ * @param size sides of a window; the model's own, else what it was trained on or 256, if left out
  * @param overlap a quarter of a side if left out
  * @throws UserError for a size that the model does not take, or an overlap as large as a window
  */
 export function tilingFor(
-  { file, fixed, card }: Model,
+  { file, fixed, usualSide = anySide, card }: Model,
   { size, overlap }: { readonly size?: number | undefined; readonly overlap?: number | undefined },
 ): Tiling {
   const { multiple } = card;

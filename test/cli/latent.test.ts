@@ -1,11 +1,12 @@
 /** Commands on the folder of a latent pipeline. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { readNpy } from '../../src/tensor/npy.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import {
+  copiedPipeline,
   expectedOf,
   largestDifference,
   pipelineFolder,
@@ -74,6 +75,46 @@ test('dsg restore fills in what a mask hides', async () => {
   expectDone(done);
   expect(done.stderr).toContain('dsg rate 0.1 interval 1');
   expect(filesIn(out)).toContain('photo.png');
+});
+
+test('dsg restore by psld, from the encoder, through windows', async () => {
+  const folder = temporaryFolder();
+  const photo = path.join(folder, 'photo.png');
+  await writePicture(photo, 80);
+  const out = path.join(folder, 'out');
+  const args = ['--model', sd, '--simulate', '--task', 'sr', '--scale', '2', '--steps', '2'];
+  const how = ['--method', 'psld', '--gluing', '0.2', '--start', 'encoder', '--tile', '64'];
+  const done = await restore([photo, ...args, ...how, '-o', out]);
+  expectDone(done);
+  expect(done.stderr).toContain('psld step-size 1 gluing 0.2');
+  const sidecar = JSON.parse(readFileSync(path.join(out, 'photo.json'), 'utf8'));
+  expect(sidecar.options).toMatchObject({ start: 'encoder', method: { name: 'psld' } });
+});
+
+describe('what is for latents only', () => {
+  test.each([
+    [['--method', 'psld'], /psld glues latents to images, and the model has no latents/],
+    [['--start', 'encoder'], /sampling cannot start from an encoder: the model has none/],
+  ])('%j', async (args, message) => {
+    const folder = temporaryFolder();
+    const photo = path.join(folder, 'photo.png');
+    await writePicture(photo, 32);
+    const task = ['--simulate', '--task', 'inpaint', '--steps', '2'];
+    const done = await restore([photo, ...task, ...args, '-o', path.join(folder, 'out')]);
+    expect(done.code).toBe(1);
+    expect(done.stderr).toMatch(message);
+  });
+
+  test('and need an encoder', async () => {
+    const model = copiedPipeline();
+    rmSync(path.join(model, 'vae_encoder'), { recursive: true });
+    const photo = path.join(temporaryFolder(), 'photo.png');
+    await writePicture(photo, 64);
+    const task = ['--simulate', '--task', 'inpaint', '--steps', '2', '--method', 'psld'];
+    const done = await restore([photo, '--model', model, ...task, '-o', temporaryFolder()]);
+    expect(done.code).toBe(1);
+    expect(done.stderr).toMatch(/there is no vae_encoder\/model\.onnx, which this needs/);
+  });
 });
 
 describe('bad input', () => {

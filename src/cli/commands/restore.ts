@@ -6,7 +6,7 @@ import { cardOptions } from '../model-card.ts';
 import { flag, integer, integerOr, option, optionWith, requiredOption, text } from '../options.ts';
 import type { Values } from '../options.ts';
 import { baseOption, runOptions } from '../run-options.ts';
-import { replayOptions, samplingOptions } from '../settings.ts';
+import { replayOptions, samplingOptions, startOptions } from '../settings.ts';
 import { shardKind } from '../shard.ts';
 import { defineCommand } from './command.ts';
 
@@ -43,6 +43,7 @@ const options = {
   ...lossOptions,
   ...samplingOptions,
   stepSize: { ...samplingOptions.stepSize, otherwise: 'by task and steps; ugd needs one' },
+  ...startOptions,
   ...conditionOptions,
   ...cardOptions,
   ...runOptions,
@@ -105,6 +106,10 @@ deviation as a heat map, from black for none to pale yellow for a quarter or mor
     [
       'what is known to show class 207, by a model that knows classes',
       'dsg restore blurred.png --task deblur --model classes.onnx --class 207 --cfg-scale 1 -o out',
+    ],
+    [
+      'with the prior of a latent pipeline, through its decoder: see docs/latent.md',
+      "dsg restore cat.png --task inpaint --mask mask.png --model sd --prompt 'a cat' -o out",
     ],
     [
       'go on after an interruption, two images at a time',
