@@ -62,7 +62,7 @@ function showEstimate({ flops, bytes, seconds }: Estimate): string[] {
   ];
 }
 
-function showSeconds(seconds: number): string {
+export function showSeconds(seconds: number): string {
   return seconds < 1 ? `${Math.ceil(seconds * 1000)} ms` : showDuration(seconds);
 }
 
@@ -136,7 +136,7 @@ function showGradient({
 }
 
 /** As in `7.8 M` or `15.6 MB`. */
-function scaled(n: number, unit: string): string {
+export function scaled(n: number, unit: string): string {
   const [factor, prefix] = (
     [
       [1e12, 'T'],
@@ -150,7 +150,7 @@ function scaled(n: number, unit: string): string {
 }
 
 /** `Conv 58, Mul 40`, a few a line. */
-function columns(counts: Counts): string[] {
+export function columns(counts: Counts): string[] {
   const items = Object.entries(counts).map(([name, n]) => `${name} ${n}`);
   return Array.from({ length: Math.ceil(items.length / 8) }, (_, i) =>
     items.slice(8 * i, 8 * i + 8).join(', '),

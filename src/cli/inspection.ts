@@ -14,6 +14,7 @@ import { opsetOf, readModel, type OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { checkModel, type Check } from '../pipeline/check.ts';
 import { estimateStep, type Estimate } from '../pipeline/estimate.ts';
+import { isFolder } from '../pipeline/latent/folder.ts';
 import { graphFor, loadModel, type Model } from '../pipeline/model.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import { sizeOf } from '../tensor/tensor.ts';
@@ -73,6 +74,8 @@ export interface Gradient {
 
 /** @returns the exit code: 3 if `--check` finds that the network does not denoise as its card says */
 export async function inspectModel(file: string, values: InspectValues, io: Io): Promise<number> {
+  if (isFolder(file))
+    return (await import('./pipeline-inspection.ts')).inspectPipeline(file, values, io);
   const found = await inspection(file, values);
   io.stdout.write(values.json ? `${JSON.stringify(found, undefined, 2)}\n` : page(found, io));
   return found.check && found.check.verdict !== 'right' ? 3 : 0;

@@ -53,6 +53,7 @@ export async function estimateStep(
   };
 }
 
-function secondsOf(graph: Graph, speed: Speed): number {
+/** Of one run, at that speed. */
+export function secondsOf(graph: Graph, speed: Speed): number {
   return flopsOf(graph) / speed.flops + bytesMoved(graph) / speed.bytes;
 }

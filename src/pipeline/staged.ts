@@ -35,7 +35,9 @@ export async function openGuided(
  * that at ε. One more forward pass of the network than in one graph, but memory is that of the
  * largest stage.
  */
-async function openStages(input: DenoiserInput, form: Form): Promise<Session> {
+async function openStages(given: DenoiserInput, form: Form): Promise<Session> {
+  // Each stage gives its memory back for the next one.
+  const input = { ...given, session: { ...given.session, frugal: true } };
   const { model, batch, canvas } = input;
   const shape = [batch, ...seenShape(model, canvas)];
   const opened: Session[] = [];

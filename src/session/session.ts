@@ -22,6 +22,8 @@ export interface SessionOptions {
   readonly precision?: Precision | undefined;
   /** Threads within an operator; ONNX Runtime's own choice (one a core) if left out. */
   readonly threads?: number;
+  /** Memory is given back after each run instead of being kept for the next one, which takes longer. */
+  readonly frugal?: boolean;
   /** Where to run; the calling thread, which then stands still during a run, if left out. */
   readonly thread?: SessionThread;
 }
@@ -104,7 +106,7 @@ async function create(
 
 function onnxRuntimeOptions(
   device: Device,
-  { threads }: SessionOptions,
+  { threads, frugal = false }: SessionOptions,
   { level = 'all', optimized }: Loading,
 ): InferenceSession.SessionOptions {
   return {
@@ -113,6 +115,7 @@ function onnxRuntimeOptions(
     ...(optimized && { optimizedModelFilePath: optimized.file }),
     // Planning ahead allocates one more block beside the arena's from the second run on.
     enableMemPattern: false,
+    ...(frugal && { enableCpuMemArena: false }),
     // Values are computed twice on purpose, to save memory; see autodiff/recompute.ts.
     extra: {
       optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },

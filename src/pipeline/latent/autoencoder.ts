@@ -50,7 +50,8 @@ export function openAutoencoder(model: Model, options: SessionOptions = {}): Aut
     const current = open.get(kind);
     if (current?.key === key) return current.session;
     await current?.session.release();
-    const session = await openGraph(await make(), options);
+    // The network waits meanwhile, and keeps its memory.
+    const session = await openGraph(await make(), { ...options, frugal: true });
     open.set(kind, { key, session });
     return session;
   }
