@@ -86,7 +86,7 @@ test('dsg restore by psld, from the encoder, through windows', async () => {
   const how = ['--method', 'psld', '--gluing', '0.2', '--start', 'encoder', '--tile', '64'];
   const done = await restore([photo, ...args, ...how, '-o', out]);
   expectDone(done);
-  expect(done.stderr).toContain('psld step-size 1 gluing 0.2');
+  expect(done.stderr).toContain('psld gluing 0.2 step-size 1');
   const sidecar = JSON.parse(readFileSync(path.join(out, 'photo.json'), 'utf8'));
   expect(sidecar.options).toMatchObject({ start: 'encoder', method: { name: 'psld' } });
 });

@@ -107,7 +107,8 @@ async function guided(
     graph: await graphFor(model, 1, canvas, told),
     card: model.card,
   });
-  const session = await openGuided(input, network, { of: { shapes: {} }, aim: { placement } });
+  const form = { network, origin: { shapes: {} }, feeds: () => ({}) };
+  const session = await openGuided(input, form);
   const feeds = {
     ...timestepFeed(model, 1, step?.timestep ?? 0),
     ...levelFeed(step as NonNullable<typeof step>),
