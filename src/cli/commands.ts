@@ -6,6 +6,7 @@ import { completion } from './commands/completion.ts';
 import { degrade } from './commands/degrade.ts';
 import { demo } from './commands/demo.ts';
 import { differentiate } from './commands/differentiate.ts';
+import { doctor } from './commands/doctor.ts';
 import { evaluate } from './commands/eval.ts';
 import { generate } from './commands/generate.ts';
 import { help } from './commands/help.ts';
@@ -29,6 +30,7 @@ export const commands: readonly MakeCommand[] = [
   train,
   differentiate,
   inspect,
+  doctor,
   cache,
   completion,
   help,

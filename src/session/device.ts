@@ -15,13 +15,15 @@ export function installedProviders(): string[] {
   return ort
     .listSupportedBackends()
     .map((b) => b.name)
-    .filter((name) => name !== 'cuda' || hasCudaLibrary());
+    .filter((name) => !downloaded.includes(name) || hasLibrary(name));
 }
 
-/** The package names CUDA among its backends whether or not its library was ever downloaded. */
-function hasCudaLibrary(): boolean {
+/** The package names these among its backends whether or not their libraries were ever downloaded. */
+const downloaded = ['cuda', 'tensorrt'];
+
+function hasLibrary(name: string): boolean {
   const folder = path.join(packageFolder(), 'bin/napi-v6', process.platform, process.arch);
-  return existsSync(folder) && readdirSync(folder).some((f) => f.includes('providers_cuda'));
+  return existsSync(folder) && readdirSync(folder).some((f) => f.includes(`providers_${name}`));
 }
 
 function packageFolder(): string {

@@ -11,7 +11,7 @@ import { loadModel } from '../../src/pipeline/model.ts';
 import { openRestorer } from '../../src/pipeline/restore.ts';
 import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
-import { smallNetwork } from '../helpers/small-network.ts';
+import { probeNetwork } from '../../src/pipeline/probe.ts';
 
 const root = temporaryFolder();
 const file = join(root, 'model.onnx');
@@ -19,7 +19,7 @@ let count = 0;
 
 const write = (seed: number): Promise<void> =>
   // Weights beside the model, as large ones have them.
-  writeGraph(smallNetwork({ seed }), file, { externalFrom: 1024 });
+  writeGraph(probeNetwork({ seed }), file, { externalFrom: 1024 });
 
 beforeAll(() => write(0));
 
@@ -103,7 +103,7 @@ describe('the cache of derived graphs', () => {
     const [model, weights] = [file, `${file}.data`];
     for (const name of [model, weights]) utimesSync(name, 1000, 1000);
     const before = await sampled({ cache });
-    const graph = smallNetwork({ seed: 2 });
+    const graph = probeNetwork({ seed: 2 });
     await writeGraph(graph, join(root, 'other', 'model.onnx'), { externalFrom: 1024 });
     writeFileSync(weights, readFileSync(join(root, 'other', 'model.onnx.data')));
     try {

@@ -25,7 +25,7 @@ import { trust, type Trial } from '../../src/pipeline/trust.ts';
 import { zeros } from '../../src/tensor/tensor.ts';
 import { linearSteps, randn } from '../helpers/diffusion.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
-import { smallNetwork, type Sizes } from '../helpers/small-network.ts';
+import { probeNetwork, type Sizes } from '../../src/pipeline/probe.ts';
 import { useSoftwareVulkan } from '../helpers/software-vulkan.ts';
 
 const root = temporaryFolder();
@@ -34,7 +34,7 @@ let count = 0;
 
 async function modelOf(sizes: Sizes) {
   const file = join(root, `${++count}.onnx`);
-  await writeGraph(smallNetwork({ size, width: 8, ...sizes }), file);
+  await writeGraph(probeNetwork({ size, width: 8, ...sizes }), file);
   return loadModel(file);
 }
 

@@ -1,8 +1,8 @@
-/** An ε-network of convolutions, a normalization and an activation, small enough for any device. */
-import { GraphBuilder } from '../../src/onnx/builder.ts';
-import type { Graph, Value } from '../../src/onnx/graph.ts';
-import { initializerFrom } from '../../src/onnx/initializer.ts';
-import { gaussian, noiseKey } from '../../src/tensor/noise.ts';
+/** An ε-network of convolutions, a normalization and an activation, to try devices out with. */
+import { GraphBuilder } from '../onnx/builder.ts';
+import type { Graph, Value } from '../onnx/graph.ts';
+import { initializerFrom } from '../onnx/initializer.ts';
+import { gaussian, noiseKey } from '../tensor/noise.ts';
 
 export interface Sizes {
   readonly size?: number;
@@ -13,9 +13,9 @@ export interface Sizes {
 }
 
 /** eps(x, t): x `[1,channels,size,size]`, t `[1]` from 0 to 999. */
-export function smallNetwork({ size = 16, channels = 3, width = 16, seed = 0 }: Sizes = {}): Graph {
+export function probeNetwork({ size = 16, channels = 3, width = 16, seed = 0 }: Sizes = {}): Graph {
   const b = new GraphBuilder();
-  const key = noiseKey(seed, 'small network');
+  const key = noiseKey(seed, 'probe');
   const x = b.input('x', 'float32', [1, channels, size, size]);
   const t = b.input('t', 'float32', [1]);
   let layers = 0;

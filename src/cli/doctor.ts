@@ -1,0 +1,194 @@
+/** Examines the machine: prints what is there, tries it, says what to put right. */
+import { UserError } from '../errors.ts';
+import { diagnose, diagnoseProbe, type Diagnosis } from '../pipeline/diagnosis.ts';
+import { loadModel } from '../pipeline/model.ts';
+import { cudaInstall, explainDevice, type Device } from '../session/device.ts';
+import { takeInventory, type Inventory } from '../session/inventory.ts';
+import { showError } from '../pipeline/trust.ts';
+import type { DoctorValues } from './commands/doctor.ts';
+import { painter, type Io } from './io.ts';
+import { cardOverrides } from './model-card.ts';
+
+export interface Finding {
+  readonly what: string;
+  /** Undefined where nothing is wrong, and yet there is something to know. */
+  readonly ok: boolean | undefined;
+  readonly detail: string;
+  readonly remedy?: string;
+}
+
+/** The oldest Node.js that package.json allows. */
+const oldestNode = [20, 19] as const;
+
+/** @returns the exit code */
+export async function examine(values: DoctorValues, io: Io): Promise<number> {
+  const inventory = takeInventory();
+  const tried = await trier(values);
+  const findings: Finding[] = [];
+  const found = (finding: Finding): void => {
+    findings.push(finding);
+    if (!values.json) print(finding, io);
+  };
+  for (const finding of inspectMachine(inventory)) found(finding);
+  for (const device of devicesOf(values, inventory)) {
+    io.signal?.throwIfAborted();
+    found(await tryOut(device, tried));
+  }
+  const ok = findings.every((f) => f.ok !== false);
+  const chosen = explainDevice('auto');
+  if (values.json)
+    io.stdout.write(`${JSON.stringify({ ok, auto: chosen, inventory, findings }, undefined, 2)}\n`);
+  else {
+    io.stdout.write(`\n--device auto is ${chosen.device}: ${chosen.why}\n`);
+    for (const line of howToInstall(inventory)) io.stdout.write(`${line}\n`);
+  }
+  return ok ? 0 : 1;
+}
+
+/** Versions, drivers and libraries. */
+export function inspectMachine(inventory: Inventory): Finding[] {
+  const { node, system, onnxruntime, providers, vulkan, openvino } = inventory;
+  const [major = 0, minor = 0] = node.slice(1).split('.').map(Number);
+  const [least, leastMinor] = oldestNode;
+  return [
+    {
+      what: 'Node.js',
+      ok: major > least || (major === least && minor >= leastMinor),
+      detail: `${node}, ${system}`,
+      remedy: `Node.js ${oldestNode.join('.')} or newer`,
+    },
+    {
+      what: 'ONNX Runtime',
+      ok: providers.includes('cpu'),
+      detail: `${onnxruntime}, with ${providers.join(', ')}`,
+    },
+    ...inspectCuda(inventory),
+    {
+      what: 'Vulkan',
+      ok: undefined,
+      detail: vulkan
+        ? vulkan.map((d) => `${d.name} (${d.kind})`).join(', ') || 'no device'
+        : system.startsWith('darwin')
+          ? 'not needed: WebGPU runs on Metal'
+          : 'no loader (libvulkan.so.1), or the optional package koffi is missing',
+    },
+    { what: 'OpenVINO', ok: undefined, detail: openvino ?? 'not found (pip install openvino)' },
+  ];
+}
+
+function inspectCuda({ nvidia, cuda, providers }: Inventory): Finding[] {
+  const installed = providers.includes('cuda');
+  const needed = installed ? false : undefined;
+  const driver: Finding = {
+    what: 'NVIDIA driver',
+    ok: nvidia ? true : needed,
+    detail: nvidia
+      ? nvidia.map((g) => `${g.driver}, ${g.name}, ${g.memory}`).join('; ')
+      : 'nvidia-smi does not answer',
+    remedy: 'install the driver of NVIDIA for this GPU',
+  };
+  if (!cuda) return [driver];
+  const missing = cuda.filter((l) => l.file === undefined).map((l) => l.name);
+  const libraries: Finding = {
+    what: 'CUDA libraries',
+    ok: missing.length === 0 ? true : needed,
+    detail:
+      missing.length === 0 ? cuda.map((l) => l.file).join(', ') : `missing: ${missing.join(', ')}`,
+    remedy: 'install CUDA 12 and cuDNN 9, and put their folders into LD_LIBRARY_PATH; see below',
+  };
+  const provider: Finding = {
+    what: 'CUDA provider',
+    ok: installed || undefined,
+    detail: installed ? 'installed' : 'not installed',
+  };
+  return [driver, libraries, provider];
+}
+
+/** The devices to try: what was asked for, or those that are there. */
+function devicesOf(
+  { device }: DoctorValues,
+  { providers, nvidia, vulkan, openvino, system }: Inventory,
+): Exclude<Device, 'auto'>[] {
+  if (device !== undefined) return [device];
+  const webgpu = system.startsWith('linux') ? (vulkan ?? []).length > 0 : true;
+  return [
+    'cpu' as const,
+    ...(providers.includes('cuda') && nvidia ? (['cuda'] as const) : []),
+    ...(providers.includes('webgpu') && webgpu ? (['webgpu'] as const) : []),
+    ...(openvino === undefined ? [] : (['openvino'] as const)),
+  ];
+}
+
+type Try = (device: Exclude<Device, 'auto'>) => Promise<Diagnosis>;
+
+/** @throws UserError for a model that cannot be read */
+async function trier(values: DoctorValues): Promise<Try> {
+  const { model: file, size, precision: wanted } = values;
+  const sessionFor = (device: Device) => ({
+    device,
+    // Left to the devices that have it.
+    precision: device === 'cpu' ? ('fp32' as const) : wanted,
+  });
+  if (file === undefined) return (device) => diagnoseProbe(sessionFor(device));
+  const { overrides } = await cardOverrides(values);
+  const model = await loadModel(file, overrides);
+  const up = (n: number): number => Math.ceil(n / model.card.multiple) * model.card.multiple;
+  const side = up(size ?? 256);
+  const canvas = model.fixed ?? { height: side, width: side };
+  return (device) => diagnose(model, canvas, sessionFor(device));
+}
+
+async function tryOut(device: Exclude<Device, 'auto'>, attempt: Try): Promise<Finding> {
+  const what = `device ${device}`;
+  try {
+    const { seconds, verdict } = await attempt(device);
+    const time = `a guided step in ${seconds.toPrecision(2)} s`;
+    if (!verdict) return { what, ok: true, detail: time };
+    const worst = Math.max(...Object.values(verdict));
+    return { what, ok: true, detail: `${time}, agrees with the CPU to ${showError(worst)}` };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const { message, hint } = error;
+    const detail = message.replace(`${what}: `, '');
+    return { what, ok: false, detail, ...(hint !== undefined && { remedy: hint }) };
+  }
+}
+
+function print({ what, ok, detail, remedy }: Finding, io: Io): void {
+  const paint = painter(io.stdout, io.env);
+  const mark =
+    ok === undefined ? paint('dim', '-   ') : ok ? paint('green', 'ok  ') : paint('red', 'FAIL');
+  io.stdout.write(`${mark} ${what}: ${detail}\n`);
+  if (ok === false && remedy) io.stdout.write(`     ${paint('cyan', 'hint:')} ${remedy}\n`);
+}
+
+/** The commands that bring CUDA, where it can be had and is not there. */
+export function howToInstall({ providers, system }: Inventory): string[] {
+  if (providers.includes('cuda')) return [];
+  if (system === 'linux x64') return ['', ...cudaOnLinux()];
+  if (system.startsWith('win32'))
+    return [
+      '',
+      'CUDA: ONNX Runtime for Node.js has it on Linux x64 only. Inside WSL 2 it works, with the NVIDIA',
+      'driver of Windows:',
+      '  wsl --install Ubuntu',
+      'and there, with Node.js and dsg installed:',
+      ...cudaOnLinux().slice(1),
+      'Without WSL, --device webgpu uses the GPU.',
+    ];
+  return [];
+}
+
+function cudaOnLinux(): string[] {
+  const wheels = ['cuda-runtime', 'cuda-nvrtc', 'cublas', 'cufft', 'curand'].map(
+    (name) => `nvidia-${name}-cu12`,
+  );
+  return [
+    'CUDA, for GPUs of NVIDIA (with a driver of version 525 or newer):',
+    `  python3 -m venv ~/.cuda && ~/.cuda/bin/pip install ${wheels.join(' ')} 'nvidia-cudnn-cu12>=9'`,
+    '  export LD_LIBRARY_PATH=$(echo ~/.cuda/lib/python3*/site-packages/nvidia/*/lib | tr " " :)',
+    `  ${cudaInstall()}`,
+    '  dsg doctor --device cuda',
+    'or CUDA 12 and cuDNN 9 from the packages of NVIDIA for the distribution instead of the first two lines.',
+  ];
+}
