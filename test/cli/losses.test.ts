@@ -6,12 +6,12 @@ import { describe, expect, it } from 'vitest';
 import { readImage } from '../../src/image/read.ts';
 import { writeImage } from '../../src/image/write.ts';
 import { encodeGraph } from '../../src/onnx/write.ts';
-import { writeNpy } from '../../src/tensor/npy.ts';
+import { readNpy, writeNpy } from '../../src/tensor/npy.ts';
 import { tensor } from '../../src/tensor/tensor.ts';
 import { digestsOf } from '../helpers/digests.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { graphOf, node } from '../helpers/onnx.ts';
-import { randomTensor } from '../helpers/random.ts';
+import { randomTensor, relativeError } from '../helpers/random.ts';
 import { drawn } from '../helpers/images.ts';
 import { dsg, expectDone, filesIn, restore, writePicture } from './harness.ts';
 import { writeModel, writeShrinking } from './models.ts';
@@ -241,6 +241,60 @@ describe('restore --loss', () => {
       losses: [{ kind: 'color', grid: 1, weight: 20, target: '#ff0000' }],
     });
     expect((await restore([...args, ...loss, '-o', out, '--resume'])).stderr).toContain('1 of 1');
+  });
+});
+
+describe('with other models', () => {
+  it('a latent one: losses see what its decoder makes, and so does backward guidance', async () => {
+    const pipeline = fileURLToPath(new URL('../fixtures/latent/sd15', import.meta.url));
+    const args = [
+      'generate',
+      '--model',
+      pipeline,
+      '--steps',
+      '6',
+      '--device',
+      'cpu',
+      '--width',
+      '32',
+      '--loss',
+      'color,grid=1',
+      '--target',
+      '#ff0000',
+    ];
+    const [out, before] = [fresh(), fresh()];
+    const backward = ['--backward-steps', '3', '--backward-rate', '0.2'];
+    expectDone(await dsg([...args, '--rate', '0.9', ...backward, '-o', out]));
+    expectDone(await dsg([...args, '--rate', '0', '-o', before]));
+    expect(lossOf(out)).toBeLessThan(lossOf(before));
+  });
+
+  it('through windows: the loss is that of the whole image', async () => {
+    const image = await writePicture(at('large.png'), 24);
+    const args = [
+      image,
+      '--task',
+      'sr',
+      '--simulate',
+      '--model',
+      model,
+      '--steps',
+      '4',
+      '--loss',
+      'color,weight=5',
+      '--target',
+      '#00ff00',
+      '--time-travel',
+      '2',
+      '--format',
+      'npy',
+    ];
+    const [out, whole] = [fresh(), fresh()];
+    expectDone(await restore([...args, '--tile', '16', '-o', out]));
+    expectDone(await restore([...args, '-o', whole]));
+    // The model treats each pixel by itself, so that nothing but rounding can differ.
+    const [a, b] = [await readNpy(join(out, 'large.npy')), await readNpy(join(whole, 'large.npy'))];
+    expect(relativeError(a, b)).toBeLessThan(1e-3);
   });
 });
 
