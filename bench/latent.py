@@ -1,0 +1,164 @@
+"""Makes a pipeline of the sizes of Stable Diffusion 1.5, to measure with:
+
+    python3 bench/latent.py FOLDER
+
+Needs torch, diffusers, transformers, onnx. Weights are zeros in a sparse file, so that neither memory nor disk is
+needed for them here; what a step takes does not depend on their values.
+"""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from onnx import TensorProto
+
+warnings.filterwarnings("ignore")
+root = Path(sys.argv[1])
+page = 4096
+
+
+class Unet(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, sample, timestep, encoder_hidden_states):
+        return self.model(sample, timestep, encoder_hidden_states).sample
+
+
+class Decoder(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, latent_sample):
+        return self.model.decode(latent_sample).sample
+
+
+class Encoder(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, sample):
+        return self.model.encode(sample).latent_dist.parameters
+
+
+def empty(make):
+    """A model whose weights are pages that nobody has written to."""
+    with torch.device("meta"):
+        model = make()
+    for module in model.modules():
+        for name, p in module.named_parameters(recurse=False):
+            setattr(module, name, torch.nn.Parameter(torch.zeros(p.shape), requires_grad=False))
+        for name, value in module.named_buffers(recurse=False):
+            setattr(module, name, torch.zeros(value.shape, dtype=value.dtype))
+    model.set_attn_processor(AttnProcessor())
+    return model.eval()
+
+
+def export(module, inputs, outputs, folder, axes, config):
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "model.onnx"
+    torch.onnx.export(
+        module,
+        tuple(inputs.values()),
+        file,
+        dynamo=False,
+        opset_version=17,
+        input_names=list(inputs),
+        output_names=outputs,
+        dynamic_axes=axes,
+        export_params=False,
+        do_constant_folding=False,
+    )
+    model = onnx.load(file)
+    graph = model.graph
+    weights = [v for v in graph.input if v.name not in inputs]
+    end = 0
+    for value in weights:
+        graph.input.remove(value)
+        shape = [d.dim_value for d in value.type.tensor_type.shape.dim]
+        length = 4 * int(torch.Size(shape).numel())
+        tensor = graph.initializer.add(name=value.name, data_type=TensorProto.FLOAT, dims=shape)
+        tensor.data_location = TensorProto.EXTERNAL
+        for key, entry in {"location": "model.onnx_data", "offset": end, "length": length}.items():
+            tensor.external_data.add(key=key, value=str(entry))
+        end += -(-length // page) * page
+    onnx.save(model, file)
+    with open(folder / "model.onnx_data", "wb") as data:
+        data.truncate(end)
+    (folder / "config.json").write_text(json.dumps(config) + "\n")
+    print(folder, f"{end / 1e9:.2f} GB of weights", flush=True)
+
+
+unet = empty(
+    lambda: UNet2DConditionModel(
+        sample_size=64,
+        block_out_channels=(320, 640, 1280, 1280),
+        cross_attention_dim=768,
+        attention_head_dim=8,
+        layers_per_block=2,
+    )
+)
+vae = empty(
+    lambda: AutoencoderKL(
+        block_out_channels=(128, 256, 512, 512),
+        layers_per_block=2,
+        latent_channels=4,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        sample_size=512,
+    )
+)
+latent = ("batch_size", "num_channels", "height", "width")
+with torch.no_grad():
+    export(
+        Unet(unet),
+        {
+            "sample": torch.zeros(2, 4, 16, 16),
+            "timestep": torch.tensor([3]),
+            "encoder_hidden_states": torch.zeros(2, 77, 768),
+        },
+        ["out_sample"],
+        root / "unet",
+        {
+            "sample": dict(enumerate(latent)),
+            "timestep": {0: "steps"},
+            "encoder_hidden_states": {0: "batch_size", 1: "sequence_length"},
+        },
+        {"in_channels": 4, "sample_size": 64},
+    )
+    about = {"latent_channels": 4, "block_out_channels": [128, 256, 512, 512], "scaling_factor": 0.18215}
+    export(
+        Decoder(vae),
+        {"latent_sample": torch.zeros(2, 4, 8, 8)},
+        ["sample"],
+        root / "vae_decoder",
+        {"latent_sample": dict(enumerate(latent))},
+        about,
+    )
+    export(
+        Encoder(vae),
+        {"sample": torch.zeros(2, 3, 64, 64)},
+        ["latent_parameters"],
+        root / "vae_encoder",
+        {"sample": dict(enumerate(latent))},
+        about,
+    )
+(root / "scheduler").mkdir(exist_ok=True)
+schedule = {
+    "_class_name": "DDIMScheduler",
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+}
+(root / "scheduler/scheduler_config.json").write_text(json.dumps(schedule) + "\n")
