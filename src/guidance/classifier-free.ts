@@ -12,7 +12,7 @@ export interface ClassifierFree {
   readonly schedule?: keyof typeof SCHEDULES;
   /**
    * Guide at noise levels low < σ ≤ high only, σ = √((1−ᾱ)/ᾱ), and take the conditional prediction
-   * elsewhere: Kynkäänniemi et al., Applying Guidance in a Limited Interval (2024), equation 3.
+   * elsewhere: Kynkäänniemi et al., Applying Guidance in a Limited Interval (2024).
    */
   readonly interval?: readonly [low: number, high: number];
   /**
