@@ -22,8 +22,8 @@ export const deviceOptions = {
   precision: optionWith(
     '--precision <name>',
     'Advanced',
-    'of the network; bf16 with --device openvino',
-    choice(['fp32', 'bf16']),
+    'of the network; fp16 with --device cuda or webgpu, bf16 with openvino',
+    choice(['fp32', 'fp16', 'bf16']),
     'fp32',
   ),
 } as const;

@@ -10,6 +10,7 @@ import { raiseOpset } from '../onnx/upgrade.ts';
 import type { ImageShape, Operator } from '../operators/operator.ts';
 import { simplify } from '../simplify/simplify.ts';
 import { decode, type Decoder } from './decoded.ts';
+import { scaledGradient, type DerivativeOptions, type Seam } from './scaled.ts';
 import { onUnitRange, prediction, type NoiseLevel } from './prediction.ts';
 
 /** Names of what a step's graph takes and gives, beside the model's own x and timestep. */
@@ -64,14 +65,22 @@ export function opsetOfAim({ losses, decoder }: Aim, otherwise: number): number 
  * The same and, in one run, the losses of each image, added up, and their gradient at x_t.
  * Losses are per image and images do not mix, so the gradient of their sum is each image's own.
  */
-export function guidedGraph(model: Graph, card: Card, aim: Aim, options?: GradientOptions): Graph {
+export function guidedGraph(
+  model: Graph,
+  card: Card,
+  aim: Aim,
+  options: DerivativeOptions = {},
+): Graph {
   const opset = opsetOfAim(aim, model.opset);
   const b = new GraphBuilder(copyOf(raiseOpset(model, opset)));
-  const { x, x0 } = appendPrediction(b, card);
+  const { x, x0, seam } = appendPrediction(b, card);
   const { loss, ones } = appendLosses(b, x0, aim);
-  const found = gradients(b, new Map([[loss.name, ones]]), [x.name], options);
+  const cotangents = new Map([[loss.name, ones]]);
+  const gradient = options.scaled
+    ? scaledGradient(b, cotangents, x, seam, options)
+    : (gradients(b, cotangents, [x.name], options).get(x.name) as Value);
   b.output(loss, ports.loss);
-  b.output(found.get(x.name) as Value, ports.gradient);
+  b.output(gradient, ports.gradient);
   return simplify(b.graph);
 }
 
@@ -141,7 +150,10 @@ export function operatorGraph(operator: Operator, shape: ImageShape): Graph {
 }
 
 /** Appends ε and x̂₀ to a model's graph; they, and the raw variance, become its outputs. */
-export function appendPrediction(b: GraphBuilder, card: Card): { x: Value; eps: Value; x0: Value } {
+export function appendPrediction(
+  b: GraphBuilder,
+  card: Card,
+): { x: Value; eps: Value; x0: Value; seam: Seam } {
   const { graph } = b;
   const x = valueOf(graph, card.inputs.x);
   const raw = valueOf(graph, card.output);
@@ -153,7 +165,10 @@ export function appendPrediction(b: GraphBuilder, card: Card): { x: Value; eps: 
   };
   const seen =
     card.range === '[0,1]' ? throughUnitRange(b, x, level) : { x: b.cast(x, 'float32'), level };
-  let output = b.cast(raw, 'float32');
+  const before = b.cast(raw, 'float32');
+  // Gradients may stop here; where they do not, nothing is left of it.
+  const after = b.op('Identity', [before]);
+  let output = after;
   const channels = x.shape[1] ?? 0;
   if (card.learnedVariance) {
     if (output.shape[1] !== 2 * channels)
@@ -172,7 +187,7 @@ export function appendPrediction(b: GraphBuilder, card: Card): { x: Value; eps: 
   const { eps, x0 } = prediction(b, output, seen.x, seen.level, card);
   b.output(eps, ports.eps);
   b.output(x0, ports.x0);
-  return { x, eps, x0 };
+  return { x, eps, x0, seam: { before, after } };
 }
 
 /** Puts the map to [0,1] between x and the network, whose nodes come after it. */

@@ -16,6 +16,7 @@ import { emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
 import { simplify } from '../simplify/simplify.ts';
 import { appendLosses, appendPrediction, opsetOfAim, ports, type Aim } from './guided.ts';
 import { prediction } from './prediction.ts';
+import { toUnit, type DerivativeOptions } from './scaled.ts';
 
 /** Names of what only these graphs take and give; the others are `ports`. */
 export const windowPorts = {
@@ -34,13 +35,24 @@ export function windowGraph(model: Graph, card: Card): Graph {
 }
 
 /** The gradient at a window's x, of `[N,C,H,W]`, of what has the given gradient at its ε. */
-export function windowGradientGraph(model: Graph, card: Card, options?: GradientOptions): Graph {
+export function windowGradientGraph(
+  model: Graph,
+  card: Card,
+  options: DerivativeOptions = {},
+): Graph {
   const b = new GraphBuilder(copyOf(model));
   const { x, eps } = appendPrediction(b, card);
   const cotangent = b.input(windowPorts.epsGradient, 'float32', eps.shape);
-  const found = gradients(b, new Map([[eps.name, cotangent]]), [x.name], options);
   b.graph.outputs.length = 0;
-  b.output(found.get(x.name) as Value, ports.gradient);
+  if (options.scaled) {
+    const { unit, scale } = toUnit(b, cotangent);
+    const found = gradients(b, new Map([[eps.name, unit]]), [x.name], options);
+    b.scope = '/dsg/scaled';
+    b.output(b.mul(b.cast(found.get(x.name) as Value, 'float32'), scale), ports.gradient);
+  } else {
+    const found = gradients(b, new Map([[eps.name, cotangent]]), [x.name], options);
+    b.output(found.get(x.name) as Value, ports.gradient);
+  }
   return simplify(b.graph);
 }
 

@@ -1,9 +1,14 @@
 /** How gradients are written for a device. */
-import { gpuForms, type GradientOptions } from '../autodiff/gradients.ts';
+import { gpuForms } from '../autodiff/gradients.ts';
+import type { DerivativeOptions } from '../guided/scaled.ts';
 import { chooseDevice, type Device } from '../session/device.ts';
+import type { SessionOptions } from '../session/session.ts';
 
 const gpus: readonly Device[] = ['cuda', 'webgpu'];
 
-export function gradientOptions({ device = 'cpu' }: { readonly device?: Device }): GradientOptions {
-  return gpus.includes(chooseDevice(device)) ? { forms: gpuForms } : {};
+export function gradientOptions({ device = 'cpu', precision }: SessionOptions): DerivativeOptions {
+  return {
+    ...(gpus.includes(chooseDevice(device)) && { forms: gpuForms }),
+    ...(precision === 'fp16' && { scaled: true }),
+  };
 }

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Graph } from '../onnx/graph.ts';
+import { narrow } from '../onnx/narrow.ts';
 import { chooseDevice } from '../session/device.ts';
 import { openPrepared, prepareGraph } from '../session/prepared.ts';
 import { runtimeOf } from '../session/runtime.ts';
@@ -73,24 +74,25 @@ export async function openDerived(
   { make, feeds }: Derivation,
 ): Promise<Session> {
   const device = chooseDevice(session.device ?? 'cpu');
+  const { precision = 'fp32' } = session;
   const derive = once(async () => {
     const graph = await make();
     if (device === 'cpu') return { graph };
+    const written = precision === 'fp16' && isNetwork(recipe) ? narrow(graph, isApart) : graph;
     const where = path.basename(model.file);
     note?.(
       `${where}: comparing device ${device} with the CPU before its first use (${recipe.graph})`,
     );
-    const trial = { graph, written: graph, session, feeds: feeds(), where };
+    const trial = { graph, written, session, feeds: feeds(), where };
     const verdict = await trust(trial);
     const worst = Math.max(...Object.values(verdict));
     note?.(`${where}: device ${device} agrees with the CPU to ${showError(worst)}`);
-    return { graph, verdict };
+    return { graph: written, verdict };
   });
   const openUncached = async (): Promise<Session> => openGraph((await derive()).graph, session);
   if (!cache) return openUncached();
   const runtime = runtimeOf(device);
   const content = await contentOf(model, cache);
-  const { precision = 'fp32' } = session;
   const key = { code: codeRevision(), content, card: model.card, runtime, precision, recipe };
   const { graph, shapes } = recipe;
   const entry = await cache.entry(key, async (folder): Promise<About> => {
@@ -107,4 +109,12 @@ export async function openDerived(
     await cache.drop(key, (error as Error).message);
     return openUncached();
   }
+}
+
+/** What is not the network is computed in float32 always; see onnx/narrow.ts. */
+export const isApart = (node: string): boolean => node.startsWith('/dsg');
+
+/** Whether the model is part of the graph. */
+function isNetwork({ graph }: Recipe): boolean {
+  return ['step', 'guided', 'window', 'window gradient'].includes(graph);
 }

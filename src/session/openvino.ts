@@ -38,7 +38,7 @@ export async function openVinoOptions(
     outputs: (graph?.output ?? []).map(typed),
     properties: {
       // Left alone, OpenVINO takes the least precise that the processor is fast in.
-      INFERENCE_PRECISION_HINT: { fp32: 'f32', bf16: 'bf16' }[precision],
+      INFERENCE_PRECISION_HINT: { fp32: 'f32', fp16: 'f16', bf16: 'bf16' }[precision],
       ...(threads !== undefined && { INFERENCE_NUM_THREADS: String(threads) }),
     },
   };

@@ -99,9 +99,13 @@ async function create(
     const runtime = device === 'openvino' ? 'OpenVINO' : `ONNX Runtime (${device})`;
     throw new UserError(`${name}: ${runtime}: ${(cause as Error).message}`, {
       cause,
-      ...(device === 'cpu' ? {} : { hint: 'try --device cpu' }),
+      ...(device === 'cpu' ? {} : { hint: `try ${fallback(options)}` }),
     });
   }
+}
+
+function fallback({ precision = 'fp32' }: SessionOptions): string {
+  return precision === 'fp32' ? '--device cpu' : '--precision fp32, or --device cpu';
 }
 
 function onnxRuntimeOptions(

@@ -1,0 +1,56 @@
+/**
+ * Gradients through a network that computes in float16, whose numbers reach from 6e-8 to 65504.
+ *
+ * The gradient at the network's output shrinks with the number of pixels and grows with the noise, by
+ * six orders of magnitude between steps. A vector-Jacobian product is linear in it: so it goes in with
+ * a root-mean-square of 1, whatever the loss and the step, and what comes out is scaled back.
+ */
+import { activeNodes, gradients, type GradientOptions } from '../autodiff/gradients.ts';
+import type { GraphBuilder } from '../onnx/builder.ts';
+import type { Value } from '../onnx/graph.ts';
+import { sizeOf } from '../tensor/tensor.ts';
+
+export interface DerivativeOptions extends GradientOptions {
+  /** Scale what goes backwards through the network; see above. */
+  readonly scaled?: boolean;
+}
+
+/** The network's output, and the same where what follows begins to use it. */
+export interface Seam {
+  readonly before: Value;
+  readonly after: Value;
+}
+
+/** The gradient at `x` of what has the given cotangents, the part through the network scaled. */
+export function scaledGradient(
+  b: GraphBuilder,
+  cotangents: ReadonlyMap<string, Value>,
+  x: Value,
+  { before, after }: Seam,
+  options: GradientOptions = {},
+): Value {
+  const stop = new Set([...(options.stop ?? []), before.name]);
+  const outputs = [...cotangents.keys()];
+  const direct = activeNodes(b.graph, outputs, [x.name], stop).values.has(x.name);
+  const outside = gradients(b, cotangents, direct ? [x.name, after.name] : [after.name], {
+    ...options,
+    stop,
+  });
+  const g = outside.get(after.name) as Value;
+  const { unit, scale } = toUnit(b, g);
+  const through = gradients(b, new Map([[before.name, unit]]), [x.name], options);
+  b.scope = '/dsg/scaled';
+  const back = b.mul(b.cast(through.get(x.name) as Value, 'float32'), scale);
+  return direct ? b.add(b.cast(outside.get(x.name) as Value, 'float32'), back) : back;
+}
+
+/** A gradient `[N,...]` with a root-mean-square of 1 in each image, and what it was before. */
+export function toUnit(b: GraphBuilder, g: Value): { unit: Value; scale: Value } {
+  b.scope = '/dsg/scaled';
+  const [n = 1, ...rest] = g.shape;
+  const norm = b.reduce('L2', b.reshape(g, [n, sizeOf(rest)]), [1]);
+  const size = b.reshape(b.scale(norm, 1 / Math.sqrt(sizeOf(rest))), [n, ...rest.map(() => 1)]);
+  // Where there is no gradient there is nothing to scale.
+  const scale = b.op('Max', [size, b.scalar(1e-30, size)]);
+  return { unit: b.div(g, scale), scale };
+}
