@@ -13,6 +13,7 @@ import { byteLength } from '../onnx/initializer.ts';
 import { writeGraph } from '../onnx/write.ts';
 import { anchors as admAnchors } from './adm/structure.ts';
 import { importAdm, type AdmOptions } from './adm/import.ts';
+import { anchors as ddpmAnchors, importDdpm } from './ddpm/import.ts';
 import { anchors as diffusersAnchors, importDiffusers, weightsIn } from './diffusers/import.ts';
 import type { Imported } from './imported.ts';
 import { networkIn, type Found } from './network-in.ts';
@@ -116,11 +117,13 @@ async function network(file: string, options: ImportOptions): Promise<Network> {
   const diffusers = networkIn(state, diffusersAnchors);
   if (diffusers)
     return withNotes(diffusers, await importDiffusers(diffusers.weights, file, options));
+  const ddpm = networkIn(state, ddpmAnchors);
+  if (ddpm) return withNotes(ddpm, importDdpm(ddpm.weights, file, options));
   const names = [...state.keys()];
   throw new UserError(
     `${file}: of no family that is known: among its ${names.length} tensors are ${names.slice(0, 3).join(', ')}`,
     {
-      hint: 'guided-diffusion networks and diffusers UNet2DModel are imported; export others to ONNX',
+      hint: 'networks of guided-diffusion and DDPM, and diffusers UNet2DModel, are imported; export others to ONNX',
     },
   );
 }

@@ -11,12 +11,14 @@ import type { Weights } from './weights.ts';
 export interface Net {
   readonly b: GraphBuilder;
   readonly weights: Weights;
+  /** What the checkpoint calls a module, where that is not what the network's code calls it. */
+  readonly called?: ((module: string) => string) | undefined;
 }
 
 /** Nodes are named after the module that they come from. */
-export function scoped<T>({ b }: Net, module: string, make: () => T): T {
+export function scoped<T>({ b, called }: Net, module: string, make: () => T): T {
   const outer = b.scope;
-  b.scope = `/${module}`;
+  b.scope = `/${called?.(module) ?? module}`;
   try {
     return make();
   } finally {

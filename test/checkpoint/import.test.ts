@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { cardFile } from '../../src/card/card.ts';
 import { importAdm } from '../../src/checkpoint/adm/import.ts';
+import { anchors as ddpmAnchors, importDdpm } from '../../src/checkpoint/ddpm/import.ts';
 import { importCheckpoint } from '../../src/checkpoint/import.ts';
+import { networkIn } from '../../src/checkpoint/network-in.ts';
 import { readCheckpoint, type StateDict } from '../../src/checkpoint/state.ts';
 import { UserError } from '../../src/errors.ts';
 import type { Initializer } from '../../src/onnx/initializer.ts';
@@ -152,6 +154,55 @@ describe('guided-diffusion weights that are wrong', () => {
   test('whole numbers are no weights', () => {
     const t: Initializer = { dtype: 'int64', shape: [6], bytes: () => new Uint8Array(48) };
     expect(importing(new Map(whole).set('out.2.bias', t))).toThrow('out.2.bias is int64 [6]');
+  });
+});
+
+describe('weights of DDPM', () => {
+  let whole: StateDict;
+  beforeAll(async () => {
+    const { state } = await readCheckpoint(fixture('ddpm', 'model.pt'));
+    whole = networkIn(state, ddpmAnchors)?.weights as StateDict;
+  });
+
+  test('give a card with what is published, under the names of the checkpoint', () => {
+    const { card, graph, inferred } = importDdpm(whole, 'model.ckpt', {});
+    expect(card).toMatchObject({
+      description: 'DDPM ε-model, 32×32',
+      prediction: 'epsilon',
+      learnedVariance: false,
+      schedule: { name: 'linear', timesteps: 1000 },
+      multiple: 2,
+    });
+    expect(inferred[0]).toBe('image size: 32 (as published, attention is at 16×16)');
+    for (const name of whole.keys()) expect(graph.initializers.has(name)).toBe(true);
+    const modules = new Set(graph.nodes.map((n) => n.name.split('/')[1]));
+    expect(modules).toContain('up.0.block.2.conv1');
+    expect(modules).toContain('mid.attn_1.proj_out');
+    expect([...modules].filter((m) => /resnets|attentions|time_emb/.test(m ?? ''))).toEqual([]);
+  });
+
+  test.each([
+    'conv_in.bias',
+    'temb.dense.1.weight',
+    'down.0.block.0.conv1.weight',
+    'down.0.downsample.conv.bias',
+    'down.1.attn.1.q.weight',
+    'mid.attn_1.norm.weight',
+    'up.1.upsample.conv.bias',
+    'up.0.block.2.nin_shortcut.weight',
+    'conv_out.weight',
+  ])('that are missing are named: %s', (name) => {
+    const state = new Map(whole);
+    expect(state.delete(name)).toBe(true);
+    const importing = () => importDdpm(state, 'model.ckpt', { size: 8 });
+    expect(importing).toThrow(UserError);
+    expect(importing).toThrow(name);
+  });
+
+  test('that do not belong are named', () => {
+    const extra = whole.get('conv_out.bias') as Initializer;
+    const importing = () => importDdpm(new Map(whole).set('betas', extra), 'm.ckpt', { size: 8 });
+    expect(importing).toThrow('unexpected:\n    betas [3]');
   });
 });
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import UNet2DModel
+from ddpm import Ddpm
 from guided import Guided
 from safetensors.torch import save_file
 
@@ -69,6 +70,14 @@ def guided(name, save, options, extra=None, dtype=torch.float32, **config):
     case(name, model, config["size"], {"size": config["size"], **options}, extra)
 
 
+def ddpm(name, save, size, **config):
+    torch.manual_seed(sum(map(ord, name)))
+    folder = fresh(name)
+    model = Ddpm(**config)
+    torch.save(save(randomize(model)), folder / "model.pt")
+    case(name, model, size, {"size": size})
+
+
 def diffusers(name, save, config, scheduler, forward=None, extra=None):
     torch.manual_seed(sum(map(ord, name)))
     folder = fresh(name)
@@ -120,6 +129,8 @@ def main():
            size=8, blocks=2, out=10, attend=(1,), pool="attention", heads=eight)
     guided("adm-classifier-adaptive", lambda s: s, {"headChannels": 8}, dtype=torch.float64,
            size=8, blocks=2, out=10, attend=(1,), pool="adaptive", heads=eight)
+
+    ddpm("ddpm", lambda s: [{f"module.{k}": v for k, v in s.items()}, {"state": {}}, 3], 8, mult=(1, 2), blocks=2)
 
     small = {"in_channels": 3, "out_channels": 3, "sample_size": 16, "block_out_channels": [4, 8],
              "norm_num_groups": 4}

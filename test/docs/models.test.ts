@@ -29,6 +29,7 @@ const stands: Record<string, { fixture: string; flags?: string[] }> = {
     flags: ['--image-size', '8', '--heads', '4'],
   },
   '256x256_classifier.pt': { fixture: 'adm-classifier/model.pt', flags: eight },
+  'celeba_hq.ckpt': { fixture: 'ddpm/model.pt', flags: ['--image-size', '8'] },
   '64_256_upsampler.pt': {
     fixture: 'adm-upsampler/model.pt',
     flags: ['--image-size', '16', '--head-channels', '8'],

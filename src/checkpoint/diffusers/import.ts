@@ -6,6 +6,7 @@ import { UserError } from '../../errors.ts';
 import { readJson } from '../../files/json.ts';
 import { GraphBuilder } from '../../onnx/builder.ts';
 import { batchOf, type Imported } from '../imported.ts';
+import type { Net } from '../layers.ts';
 import type { StateDict } from '../state.ts';
 import { weightsOf } from '../weights.ts';
 import { parseConfig, type Config } from './config.ts';
@@ -66,9 +67,31 @@ export async function importDiffusers(
       },
     );
   const config = parseConfig(await readJson(configFile), configFile);
-  const [height, width] = sizeOf(config, options.size, configFile);
+  const scheduler = await schedulerCard(folder);
   const b = new GraphBuilder();
   const weights = weightsOf(b, state, file);
+  const { card, ...built } = buildUnet2d({ b, weights }, config, configFile, options);
+  const { description, ...facts } = card;
+  return {
+    ...built,
+    card: { description, ...scheduler.card, ...facts },
+    inferred: scheduler.inferred,
+  };
+}
+
+/**
+ * The network of a config, and what its card says of the network alone.
+ * @param configFile what messages call the config
+ * @throws UserError for a config that contradicts the weights or the options
+ */
+export function buildUnet2d(
+  net: Net,
+  config: Config,
+  configFile: string,
+  options: Pick<DiffusersOptions, 'size' | 'class'>,
+): Pick<Imported, 'graph' | 'open' | 'card'> {
+  const { b, weights } = net;
+  const [height, width] = sizeOf(config, options.size, configFile);
   const x = b.input('x', 'float32', [1, config.in_channels, height, width]);
   const t = b.input('t', 'float32', [1]);
   const classes = config.num_class_embeds ?? 0;
@@ -78,23 +101,20 @@ export async function importDiffusers(
     );
   const fixed = options.class === undefined ? undefined : b.ints([options.class]);
   const y = fixed ?? (classes > 0 ? b.input('y', 'int64', [1]) : undefined);
-  const out = unet2d({ b, weights }, config, { x, t, y });
+  const out = unet2d(net, config, { x, t, y });
   b.output(out, 'output');
   weights.finish();
-  const scheduler = await schedulerCard(folder);
   return {
     graph: b.graph,
     open: batchOf(b.graph),
     card: {
       description: `diffusers UNet2DModel, ${width}×${height}`,
-      ...scheduler.card,
       learnedVariance: config.out_channels === 2 * config.in_channels,
       rescaleTimesteps: false,
       inputs: { x: 'x', timestep: 't' },
       output: 'output',
       multiple: 2 ** (config.block_out_channels.length - 1),
     },
-    inferred: scheduler.inferred,
   };
 }
 

@@ -74,8 +74,9 @@ export const importModel = defineCommand({
   operands: '<checkpoint>',
   about: `Make an ONNX model and its card from a PyTorch checkpoint, without Python.
 
-Reads guided-diffusion checkpoints (.pt: diffusion models, upsamplers, classifiers) and diffusers
-UNet2DModel folders or files (.safetensors, .bin with config.json). Nothing in a checkpoint is run.`,
+Reads checkpoints of guided-diffusion (.pt: diffusion models, upsamplers, classifiers) and of DDPM
+(.ckpt, as DDIM, SDEdit and DDRM share them), and diffusers UNet2DModel folders or files
+(.safetensors, .bin with config.json). Nothing in a checkpoint is run.`,
   options,
   examples: [
     ['the FFHQ model of the DPS article', 'dsg import ffhq_10m.pt -o ffhq.onnx'],
