@@ -18,6 +18,7 @@ import { seenShape, type Size } from './model.ts';
 import { peakBytes } from './peak.ts';
 import { shapeOf, type Job } from './job.ts';
 import { placementOf, subjectOf, type RestoreOptions } from './restore.ts';
+import { isStaged } from './staged.ts';
 import { exceeds } from './windows.ts';
 
 /** Beyond this a CPU gains nothing more, and an interruption loses more. */
@@ -46,6 +47,7 @@ export async function footprint(
   const { losses: unprepared, condition } = subjectOf(job, model, job.method ?? options.method);
   const losses = await lossesAt(unprepared, [1, ...placed.image]);
   const windows = tiling && exceeds(canvas, tiling);
+  const stages = windows || isStaged(model, canvas);
   const shape = [1, ...seenShape(model, canvas)];
   const decoder = await decoderOf(model, 1, canvas);
   const aims: Aim[] = losses.length > 0 ? [{ losses, placement: placed, decoder }] : [];
@@ -57,11 +59,11 @@ export async function footprint(
   }
   const told = { model, batch: 1, like: { ...(condition && { condition }) }, classifierFree };
   for (const { graph, card } of await networksOf(told, windows ? tiling.window : canvas)) {
-    graphs.push(windows ? windowGraph(graph, card) : stepGraph(graph, card));
-    if (windows && aims.length > 0) graphs.push(windowGradientGraph(graph, card));
-    if (!windows) graphs.push(...aims.map((aim) => guidedGraph(graph, card, aim)));
+    graphs.push(stages ? windowGraph(graph, card) : stepGraph(graph, card));
+    if (stages && aims.length > 0) graphs.push(windowGradientGraph(graph, card));
+    if (!stages) graphs.push(...aims.map((aim) => guidedGraph(graph, card, aim)));
   }
-  if (windows)
+  if (stages)
     graphs.push(...[undefined, ...aims].map((aim) => blendedGraph(shape, model.card, aim)));
   if (decoder) graphs.push(decoderGraph(decoder));
   // Beside the weights as they are, ONNX Runtime keeps a copy packed for its kernels.

@@ -7,7 +7,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { DenoiserInput } from './denoiser.ts';
 import { openBlendedGuided, openWhole, openWindow, openWindowGradient } from './derivations.ts';
 import type { Form } from './forms.ts';
-import { seenShape } from './model.ts';
+import { seenShape, type Model, type Size } from './model.ts';
 
 /**
  * Pixels up to which network and decoder are one graph: there the values of a decoder of the form of
@@ -16,17 +16,18 @@ import { seenShape } from './model.ts';
  */
 const largestInOne = 192 * 192;
 
-/**
- * The step's graph, or its stages as if they were one session.
- * @param most pixels of a batch in one graph
- */
+/** Whether a model's guided step is taken in stages. @param most pixels of an image in one graph */
+export function isStaged({ card }: Model, { height, width }: Size, most = largestInOne): boolean {
+  return card.latent !== undefined && height * width > most;
+}
+
+/** The step's graph, or its stages as if they were one session. */
 export async function openGuided(
   input: DenoiserInput,
   form: Form,
-  most = largestInOne,
+  most?: number,
 ): Promise<Session> {
-  const { model, batch, canvas } = input;
-  const staged = model.card.latent && batch * canvas.height * canvas.width > most;
+  const staged = isStaged(input.model, input.canvas, most);
   return staged ? openStages(input, form) : openWhole(input, form);
 }
 
