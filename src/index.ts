@@ -11,6 +11,7 @@ export {
 export type { Job, Measured, Wanted } from './pipeline/job.ts';
 export type { Method, SamplerChoice } from './pipeline/method.ts';
 export { classCondition, type Condition } from './pipeline/condition.ts';
+export { promptCondition, type Prompt, type Prompted } from './pipeline/latent/prompt.ts';
 export { loadClassifier, type Classifier, type ClassifierGuidance } from './pipeline/classifier.ts';
 export type { ClassifierFree } from './guidance/classifier-free.ts';
 export { restore, type RestoreEvent, type StreamOptions, type Timing } from './pipeline/stream.ts';

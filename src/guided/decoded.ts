@@ -24,8 +24,8 @@ export interface Decoder {
  */
 export function decode(b: GraphBuilder, { graph, latent }: Decoder, z: Value): Value {
   const [input] = graph.inputs;
-  const unscaled = b.scale(z, 1 / latent.scaling);
-  return outputOf(graph, inline(b, graph, { [input?.name ?? '']: unscaled }, '/decoder'));
+  const taken = b.cast(b.scale(z, 1 / latent.scaling), input?.dtype ?? 'float32');
+  return outputOf(b, graph, inline(b, graph, { [input?.name ?? '']: taken }, '/decoder'));
 }
 
 /**
@@ -42,7 +42,9 @@ export function encode(
   { latent: { scaling }, channels }: { readonly latent: Latent; readonly channels: number },
 ): Value {
   const [input] = encoder.inputs;
-  const moments = outputOf(encoder, inline(b, encoder, { [input?.name ?? '']: x }, '/encoder'));
+  const taken = b.cast(x, input?.dtype ?? 'float32');
+  const found = inline(b, encoder, { [input?.name ?? '']: taken }, '/encoder');
+  const moments = outputOf(b, encoder, found);
   if (moments.shape[1] !== channels && moments.shape[1] !== 2 * channels)
     throw new UserError(
       `${encoder.name}: gives ${showShape(moments.shape)}, expected ${channels} channels of a latent, or ${2 * channels} of its mean and variance`,
@@ -72,6 +74,7 @@ export function encoderGraph(
   return b.graph;
 }
 
-function outputOf({ outputs }: Graph, found: ReadonlyMap<string, Value>): Value {
-  return found.get(outputs[0]?.name ?? '') as Value;
+/** In float32, whatever the network's type. */
+function outputOf(b: GraphBuilder, { outputs }: Graph, found: ReadonlyMap<string, Value>): Value {
+  return b.cast(found.get(outputs[0]?.name ?? '') as Value, 'float32');
 }

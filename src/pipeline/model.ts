@@ -1,6 +1,6 @@
 /** A network ready to be sampled with. */
 import { createHash } from 'node:crypto';
-import { createReadStream, readdirSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Card, CardFile } from '../card/card.ts';
@@ -15,7 +15,7 @@ import type { ImageShape } from '../operators/operator.ts';
 import { readModel, type OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { readPipeline } from './latent/read.ts';
-import { isFolder, type Parts } from './latent/folder.ts';
+import { filesBeside, isFolder, type Parts } from './latent/folder.ts';
 import { betas } from '../schedules/betas.ts';
 import { unitRangeBetas } from '../schedules/unit-range.ts';
 import { resolveGraph } from '../session/resolve.ts';
@@ -229,14 +229,10 @@ export function canvasFor(
 export async function modelHash({ file, parts }: Model): Promise<string> {
   if (!parts) return sha256(file);
   const { unet, decoder, encoder, textEncoder, tokenizer, scheduler } = parts;
-  const files = [unet, decoder, encoder, textEncoder, scheduler];
-  const words = tokenizer
-    ? readdirSync(tokenizer)
-        .sort()
-        .map((name) => path.join(tokenizer, name))
-    : [];
+  const words = tokenizer && path.join(tokenizer, 'vocab.json');
   const hash = createHash('sha256');
-  for (const part of [...files, ...words]) if (part) hash.update(await sha256(part));
+  for (const part of [unet, decoder, encoder, textEncoder, words, scheduler])
+    for (const each of part ? filesBeside(part) : []) hash.update(await sha256(each));
   return hash.digest('hex');
 }
 

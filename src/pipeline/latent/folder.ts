@@ -48,9 +48,10 @@ export function partsOf(folder: string): Parts {
 /** A part and what lies beside it: its config, its external data. In the order of names. */
 export function filesBeside(part: string): string[] {
   const folder = path.dirname(part);
-  return readdirSync(folder)
-    .sort()
-    .map((name) => path.join(folder, name));
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map(({ name }) => path.join(folder, name))
+    .sort();
 }
 
 function unexported(folder: string): boolean {
