@@ -4,10 +4,10 @@ export { defaultModel, loadModel, type Model } from './pipeline/model.ts';
 export {
   openRestorer,
   type Progress,
-  type Replay,
   type RestoreOptions,
   type Restorer,
 } from './pipeline/restore.ts';
+export type { Replay } from './pipeline/replay.ts';
 export type { Job, Measured, Wanted } from './pipeline/job.ts';
 export type { Method, SamplerChoice } from './pipeline/method.ts';
 export { classCondition, type Condition } from './pipeline/condition.ts';

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import type { Degradation } from '../pipeline/degradation.ts';
 import { sha256, type Model } from '../pipeline/model.ts';
 import { readRecord, recordPath, valuesHash } from '../pipeline/record.ts';
-import type { Replay } from '../pipeline/restore.ts';
+import type { Replay } from '../pipeline/replay.ts';
 import { computing } from './computing.ts';
 import type { RestoreValues } from './commands/restore.ts';
 import { recordOf, type Conditioning } from './conditioning.ts';

@@ -10,7 +10,7 @@ import {
   loadModel,
   type Model,
 } from '../pipeline/model.ts';
-import type { Replay } from '../pipeline/restore.ts';
+import type { Replay } from '../pipeline/replay.ts';
 import { tilingFor, type Tiling } from '../pipeline/windows.ts';
 import { readNpy } from '../tensor/npy.ts';
 import type { RestoreValues } from './commands/restore.ts';

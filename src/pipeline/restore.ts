@@ -21,19 +21,9 @@ import { guidanceFor, passesFor, samplerFor, type Method, type SamplerChoice } f
 import { openAutoencoder } from './latent/autoencoder.ts';
 import { encodedStart } from './latent/start.ts';
 import { betasOf, canvasFor, seenShape, type Fitting, type Model, type Size } from './model.ts';
+import { replayed, type Replay } from './replay.ts';
 import { openWindowedDenoiser } from './windowed.ts';
 import { exceeds } from './windows.ts';
-
-/** Noise recorded elsewhere, to be used instead of the generator's. */
-export interface Replay {
-  /** `[1,C,H,W]` */
-  readonly x_T: Tensor;
-  /**
-   * `[at least steps,1,C,H,W]`; row 0 belongs to the first step taken, the last step uses none. Not
-   * needed where steps add no noise.
-   */
-  readonly noise?: Tensor;
-}
 
 export interface RestoreOptions extends Fitting {
   readonly model: Model;
@@ -240,37 +230,4 @@ function cropBatch(batch: Tensor, { image, top, left }: Placement): Tensor {
       data.set(batch.data.subarray(from, from + w), (plane * h + y) * w);
     }
   return tensor([n, c, h, w], data);
-}
-
-/** Recorded noise, the same for every image of a batch. */
-function replayed(
-  { x_T, noise }: Replay,
-  shape: readonly number[],
-  steps: readonly Step[],
-  batch: number,
-): { x: Tensor; noise: (step: Step) => Tensor } {
-  const size = shape.reduce((n, d) => n * d, 1);
-  if (x_T.shape.join() !== [1, ...shape].join())
-    throw new UserError(`replay: x_T is [${x_T.shape.join()}], sampling needs [1,${shape.join()}]`);
-  const [rows = 0, ...rest] = noise?.shape ?? [];
-  if (noise && (rest.join() !== [1, ...shape].join() || rows < steps.length))
-    throw new UserError(
-      `replay: noise is [${noise.shape.join()}], sampling needs at least [${steps.length},1,${shape.join()}]`,
-    );
-  const repeated = (data: Float32Array): Tensor =>
-    stack(Array.from({ length: batch }, () => tensor(shape, data)));
-  return {
-    x: repeated(x_T.data),
-    noise: (step) => {
-      if (!noise)
-        throw new UserError(
-          'replay: the sampler adds noise at the steps, and there is no noise.npy',
-          {
-            hint: 'add noise.npy, or sample without noise: --eta 0',
-          },
-        );
-      const row = steps.length - 1 - step.index;
-      return repeated(noise.data.subarray(row * size, (row + 1) * size));
-    },
-  };
 }

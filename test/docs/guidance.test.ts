@@ -1,5 +1,5 @@
 /** Every dsg command of docs/guidance.md that has losses, on small files of the same form. */
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { recipes } from '../../src/guidance/recipes.ts';
@@ -85,7 +85,8 @@ beforeAll(async () => {
     const first = b.rename(b.op('Relu', [image]), 'relu1');
     return { relu2: b.op('Tanh', [first]) };
   });
-  writeSegmenter('segformer.onnx');
+  mkdirSync('segformer');
+  writeSegmenter('segformer/model.onnx');
   writeJudge('too-dark.onnx', { single: true });
   writeDistance('distance.onnx');
   writeFeatures('features.onnx');
@@ -107,4 +108,19 @@ test.each(lines)('%s', async (line) => {
   if (command === 'generate') small.push('--width', String(side));
   const { code, stderr } = await dsg([command, ...args, ...small]);
   expect({ code, complaint: code === 0 ? '' : stderr }).toEqual({ code: 0, complaint: '' });
+});
+
+test('the program of the page', async () => {
+  const [, program = ''] = /```js\n([\s\S]*?)```/.exec(text) ?? [];
+  const body = program
+    .replace(/^import .*$/m, '')
+    .replaceAll(/\b64\b/g, String(side))
+    .replace('steps: 50', 'steps: 2')
+    .replace('console.log', 'found.push');
+  const { generate, loadLosses, loadModel } = await import('../../src/index.ts');
+  const found: unknown[] = [];
+  const given = { defaultModel: 'tiny.onnx', generate, loadLosses, loadModel, found };
+  const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
+  await new AsyncFunction(...Object.keys(given), body)(...Object.values(given));
+  expect(found).toEqual(['0000', [3, side, side], '0001', [3, side, side]]);
 });
