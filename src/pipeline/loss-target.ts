@@ -51,7 +51,7 @@ export async function targetsOf(
       );
     return made(graph, tensor(image, values.data));
   }
-  if (row.target === 'text' && !existsSync(target)) {
+  if (row.target === 'text' && !isPicture(target)) {
     const embedding = await embedText(spec, target);
     const [D = 0] = expected[0] ?? [];
     if (embedding.data.length !== D)
@@ -114,6 +114,11 @@ function flatColor(text: string, [channels, height, width]: ImageShape): Tensor 
 async function readNpyOrImage(target: string, image: ImageShape): Promise<Tensor> {
   if (isNpy(target)) return readNpy(target);
   return covering((await readImage(target)).image, image, target);
+}
+
+/** A file, or the name of one: a name that is mistyped is no text. */
+function isPicture(target: string): boolean {
+  return existsSync(target) || /^\S+\.(png|jpe?g|webp|tiff?|avif|gif)$/i.test(target);
 }
 
 function isNpy(file: string): boolean {

@@ -388,6 +388,11 @@ describe('bad input', () => {
       /'a cat' needs a tokenizer and the network of texts\nhint: add tokenizer=FOLDER/,
     ],
     [
+      'a mistyped picture for a text',
+      ['--loss', `text:${clip},tokenizer=${tokenizer},tower=${tower}`, '--target', 'no.png'],
+      /no\.png: .*no such/,
+    ],
+    [
       'a text tower of another model',
       [
         '--loss',

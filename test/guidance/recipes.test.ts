@@ -28,6 +28,11 @@ test('FreeDoM, text: ten times from t = 800 to t = 500', () => {
   expect([again[0]?.index, again.at(-1)?.index]).toEqual([80, 50]);
 });
 
+test('universal guidance, text: 2 on 100 cos, ten times each', () => {
+  const { steps, stepSize, timeTravel } = recipeOf('ugd-text');
+  expect({ steps, stepSize, timeTravel }).toEqual({ steps: 1000, stepSize: 200, timeTravel: 10 });
+});
+
 test('each says where it is from and what for', () => {
   for (const { source, about } of Object.values(recipes()))
     expect([/published code/.test(source), /--loss/.test(about)]).toEqual([true, true]);
