@@ -1,11 +1,13 @@
-"""A guided step in PyTorch, to compare with: the network of bench/adm.js, measured as JSON.
+"""A plain forward pass and a guided step in PyTorch, to compare with; prints JSON.
 
-    python3 bench/pytorch.py [eager|best] [RUNS]
+    python3 bench/pytorch.py {adm,default} {eager,best,bfloat16} [--batch N] [--runs N] [--size N]
 
 eager: as the published code runs it (weights require gradients, contiguous memory).
 best: frozen weights and channels-last memory, the fastest that was found in float32 on a CPU.
+bfloat16: best, with network and activations in bfloat16.
 """
 
+import argparse
 import json
 import resource
 import sys
@@ -14,32 +16,55 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "test" / "checkpoint"))
-from guided import Guided
+root = Path(__file__).parent.parent
+sys.path += [str(root / "test" / "checkpoint"), str(root / "models" / "default")]
 
-how = sys.argv[1] if len(sys.argv) > 1 else "best"
-runs = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+parser = argparse.ArgumentParser()
+parser.add_argument("model", choices=["adm", "default"])
+parser.add_argument("how", choices=["eager", "best", "bfloat16"])
+parser.add_argument("--batch", type=int, default=1)
+parser.add_argument("--runs", type=int, default=5)
+parser.add_argument("--size", type=int, default=256)
+args = parser.parse_args()
+
 torch.manual_seed(0)
-net = Guided(size=256, out=6, width=128, mult=(1, 1, 2, 2, 4, 4), blocks=1, attend=(4,)).eval()
+if args.model == "adm":
+    from guided import Guided
+
+    net = Guided(size=256, out=6, width=128, mult=(1, 1, 2, 2, 4, 4), blocks=1, attend=(4,))
+else:
+    from network import Prior
+
+    net = Prior()
+net.eval()
 parameters = sum(p.numel() for p in net.parameters())
-x = torch.randn(1, 3, 256, 256)
-y = torch.randn(1, 3, 256, 256)
-if how == "best":
-    net.requires_grad_(False).to(memory_format=torch.channels_last)
+shape = (args.batch, 3, args.size, args.size)
+x, y = torch.randn(shape), torch.randn(shape)
+dtype = torch.bfloat16 if args.how == "bfloat16" else torch.float32
+if args.how != "eager":
+    net.requires_grad_(False).to(dtype=dtype, memory_format=torch.channels_last)
     x = x.to(memory_format=torch.channels_last)
-t = torch.tensor([500])
+t = torch.full((args.batch,), 500)
+
+
+def predict(x):
+    if dtype == torch.float32:
+        return net(x, t)
+    # Layers whose weights stay in float32 by design, such as embeddings of time, are cast as well.
+    with torch.autocast("cpu", dtype):
+        return net(x, t).float()
 
 
 def plain():
     with torch.no_grad():
-        net(x, t)
+        predict(x)
 
 
 def guided():
     leaf = x.detach().requires_grad_(True)
-    eps = net(leaf, t)[:, :3]
+    eps = predict(leaf)[:, :3]
     x0 = ((leaf - 0.95 * eps) / 0.3).clamp(-1, 1)
-    torch.autograd.grad(torch.linalg.norm(y - x0), leaf)
+    torch.autograd.grad(torch.linalg.vector_norm(y - x0, dim=(1, 2, 3)).sum(), leaf)
 
 
 def timed(step):
@@ -50,14 +75,14 @@ def timed(step):
 
 for step in (plain, guided, guided):
     step()
-times = [(timed(plain), timed(guided)) for _ in range(runs)]
+times = [(timed(plain), timed(guided)) for _ in range(args.runs)]
 print(
     json.dumps(
         {
-            "how": how,
             "parameters": parameters,
             "plain": [p for p, _ in times],
             "guided": [g for _, g in times],
+            "ratio": [g / p for p, g in times],
             "peakMiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
     )

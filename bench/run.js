@@ -1,56 +1,117 @@
-// Figures of the README: npm run build && npm run bench [-- --size 256 --batch 1 --runs 7]
+// Figures of the README: npm run build && npm run bench [-- --batch 1 --pytorch ...]
+//   --models LIST   default, or files; adm is made by bench/adm.js if it is not there (default,adm)
+//   --batch LIST    images a run (1,4)
+//   --size N        side of the images (256)
+//   --runs N        of each step; --restores N of each restore; the first ones do not count (7, 2)
+//   --steps N       sampling steps of a restore (20)
+//   --rounds N      in which all that is compared takes turns (2)
+//   --pytorch       the same steps in PyTorch too; --python FILE names the interpreter (python3)
+//   --device, --precision, --threads   as the sessions take them
+//   --json FILE     all single figures
 import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { defaultModel } from '../dist/pipeline/model.js';
 
 const { values } = parseArgs({
   options: {
-    model: { type: 'string', default: '' },
+    models: { type: 'string', default: 'default,adm' },
+    batch: { type: 'string', default: '1,4' },
     size: { type: 'string', default: '256' },
-    batch: { type: 'string', default: '1' },
     runs: { type: 'string', default: '7' },
+    restores: { type: 'string', default: '2' },
+    steps: { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '2' },
+    pytorch: { type: 'boolean', default: false },
+    python: { type: 'string', default: 'python3' },
+    device: { type: 'string', default: 'cpu' },
+    precision: { type: 'string', default: 'fp32' },
+    threads: { type: 'string' },
+    json: { type: 'string' },
   },
 });
-const settings = {
-  model: values.model || undefined,
-  size: Number(values.size),
-  batch: Number(values.batch),
-  runs: Number(values.runs),
-};
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const { device, precision } = values;
+const threads = values.threads && { threads: Number(values.threads) };
+const [size, runs, rounds] = [values.size, values.runs, values.rounds].map(Number);
+const adm = here('../.cache/adm.onnx');
+const files = { default: defaultModel, adm };
 
-/** Runs one measurement in a process of its own, so that its peak memory is its own. */
-function measure(what) {
-  const script = fileURLToPath(new URL('measure.js', import.meta.url));
-  const child = spawnSync(process.execPath, [script, what, JSON.stringify(settings)], {
+/** Runs a program by itself, so that its peak memory is its own. */
+function run(program, args) {
+  const child = spawnSync(program, args, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  if (child.status !== 0) throw new Error(`bench: '${what}' failed`);
-  return JSON.parse(child.stdout);
+  if (child.status !== 0) throw new Error(`bench: ${[program, ...args].join(' ')} failed`);
+  return child.stdout;
 }
 
-const spread = (list, digits) => {
+function measure(model, batch, what, times) {
+  const session = { device, precision, ...threads };
+  const steps = Number(values.steps);
+  const settings = { model: files[model] ?? model, size, batch, runs: times, steps, session };
+  return JSON.parse(run(process.execPath, [here('measure.js'), what, JSON.stringify(settings)]));
+}
+
+function pytorch(model, batch, how) {
+  const options = ['--batch', batch, '--runs', Math.ceil(runs / rounds), '--size', size];
+  return JSON.parse(run(values.python, [here('pytorch.py'), model, how, ...options.map(String)]));
+}
+
+/** Lists of all rounds joined, and the largest of each number. */
+function join(found) {
+  const joined = {};
+  for (const one of found)
+    for (const [name, value] of Object.entries(one))
+      joined[name] = Array.isArray(value)
+        ? [...(joined[name] ?? []), ...value]
+        : Math.max(joined[name] ?? 0, value);
+  return joined;
+}
+
+function spread(list, digits) {
   const sorted = list.toSorted((a, b) => a - b);
   const middle = sorted[Math.floor(sorted.length / 2)];
   return [sorted[0], middle, sorted.at(-1)].map((v) => v.toFixed(digits)).join(' / ');
-};
-const row = (name, value) => console.log(`${name.padEnd(44)} ${value}`);
-
-console.log(`${settings.size}×${settings.size}, batch ${settings.batch}, ${settings.runs} runs`);
-console.log('minimum / median / maximum\n');
-const pair = measure('pair');
-row('plain forward, s', spread(pair.plain, 3));
-row('guided step, s', spread(pair.guided, 3));
-row('guided step ÷ plain forward, run by run', spread(pair.ratio, 2));
-row(
-  'share of a step outside ONNX Runtime, %',
-  spread(
-    pair.outside.map((v) => 100 * v),
-    1,
-  ),
-);
-for (const what of ['plain', 'guided']) {
-  const { peakMiB, startSeconds } = measure(what);
-  row(`${what}: peak memory, MiB`, peakMiB.toFixed(0));
-  row(`${what}: start to first result, s`, startSeconds.toFixed(2));
 }
+
+function report(name, { plain, guided, ratio, outside, restore, peakMiB }) {
+  const row = (what, value) => console.log(`  ${name.padEnd(18)} ${what.padEnd(30)} ${value}`);
+  if (plain) row('plain forward, s', spread(plain, 3));
+  if (guided) row('guided step, s', spread(guided, 3));
+  if (ratio) row('guided ÷ plain, run by run', spread(ratio, 2));
+  if (outside) row('outside ONNX Runtime, %', spread(outside, 1));
+  if (restore) row(`restore of ${values.steps} steps, s`, spread(restore, 2));
+  row('peak memory, MiB', peakMiB.toFixed(0));
+}
+
+const all = {};
+for (const model of values.models.split(',')) {
+  if (model === 'adm' && !existsSync(adm)) run(process.execPath, [here('adm.js'), adm]);
+  for (const batch of values.batch.split(',').map(Number)) {
+    console.log(`\n${model}, ${size}×${size}, batch ${batch}; minimum / median / maximum`);
+    const ways = {
+      [`dsg, ${device}`]: () => measure(model, batch, 'pair', Math.ceil(runs / rounds)),
+    };
+    if (values.pytorch && model in files)
+      for (const how of ['eager', 'best', 'bfloat16'])
+        ways[`PyTorch, ${how}`] = () => pytorch(model, batch, how);
+    const found = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
+    for (let i = 0; i < rounds; i++)
+      for (const [name, way] of Object.entries(ways)) found[name].push(way());
+    for (const what of ['plain', 'guided'])
+      found[`dsg, ${what} only`] = [{ peakMiB: measure(model, batch, what, 1).peakMiB }];
+    found['dsg, whole'] = [measure(model, batch, 'restore', Number(values.restores))];
+    for (const [name, list] of Object.entries(found)) {
+      const joined = join(list);
+      report(name, joined);
+      (all[`${model}, batch ${batch}`] ??= {})[name] = joined;
+    }
+  }
+  if (device !== 'cpu') continue;
+  const start = ['--model', files[model] ?? model, '--size', String(size)];
+  console.log(`\n${run(process.execPath, [here('start.js'), ...start]).trimEnd()}`);
+}
+if (values.json) writeFileSync(values.json, JSON.stringify(all, undefined, 2));
