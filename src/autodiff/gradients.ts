@@ -22,7 +22,7 @@ export interface GradientOptions {
 export const defaultForms: Forms = {
   convolution: 'flipped',
   normalization: 'layer',
-  recompute: true,
+  recompute: 'cheap',
   normalizedSilu: 'sliced',
 };
 
@@ -93,7 +93,7 @@ export function gradients(
     });
   }
   b.scope = outer;
-  if (forms.recompute) recompute(graph, firstBackward);
+  if (forms.recompute !== 'nothing') recompute(graph, firstBackward, forms.recompute);
   return new Map(
     wrt.map((name) => {
       const gradient = total.get(name);

@@ -17,8 +17,11 @@ export interface Forms {
    * statistics that its gradient needs, or kept, and its statistics computed twice.
    */
   readonly normalization: 'layer' | 'instance';
-  /** Compute cheap forward values again in the backward pass instead of keeping them. */
-  readonly recompute: boolean;
+  /**
+   * What the backward pass computes again instead of keeping it: nothing, values that follow cheaply
+   * from what is kept anyway, or all but a few checkpoints, at up to one more forward pass.
+   */
+  readonly recompute: 'nothing' | 'cheap' | 'most';
   /**
    * The gradient of a large normalization with an activation after it: a few channels at a time, so
    * that what lies in between stays in the cache of a CPU, or all at once.

@@ -18,6 +18,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { cleanOf, type Source } from './bench-measurements.ts';
 import { cacheFor } from './caching.ts';
 import type { BenchValues } from './commands/bench.ts';
+import { sessionOf } from './computing.ts';
 import { computing } from './computing.ts';
 import { writeResult } from './destination.ts';
 import { revision } from './identity.ts';
@@ -78,7 +79,7 @@ export async function restoreGroup(
         ...settings,
         steps,
         seed: values.seed,
-        session: { device: values.device, precision: values.precision },
+        session: sessionOf(values),
         cache,
         note,
       });

@@ -17,11 +17,13 @@ import { defaultModel, loadModel, type Model } from '../pipeline/model.ts';
 import { protocol } from '../pipeline/protocol.ts';
 import type { Method } from '../pipeline/method.ts';
 import { restore } from '../pipeline/stream.ts';
+import type { SessionOptions } from '../session/session.ts';
 import { toMarkdown, toText, type Table, type Value } from '../report/table.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { cleanOf } from './bench-measurements.ts';
 import { cacheFor } from './caching.ts';
 import type { DemoValues } from './commands/demo.ts';
+import { sessionOf } from './computing.ts';
 import { makeWritable } from './destination.ts';
 import { simulate, sizeOf, type Example } from './examples.ts';
 import type { Io } from './io.ts';
@@ -76,10 +78,8 @@ type Results = ReadonlyMap<string, Restored>;
 const keyOf = (task: Task, { title }: Way, steps: number): string => [task, title, steps].join();
 
 /** @returns the exit code: 1 if a restoration diverged */
-export async function demonstrate(
-  { output, steps, quiet, device, precision }: DemoValues,
-  io: Io,
-): Promise<number> {
+export async function demonstrate(values: DemoValues, io: Io): Promise<number> {
+  const { output, steps, quiet } = values;
   const began = performance.now();
   await makeWritable(output);
   const model = await loadModel(defaultModel);
@@ -95,7 +95,7 @@ export async function demonstrate(
       // Without a terminal the notes are enough.
       const silent = quiet || !io.stderr.isTTY;
       progress = openLanes(io, { images, steps: count, batch: 1, quiet: silent, lanes });
-      const given = { model, device, precision, cache, lanes, progress, report, io };
+      const given = { model, session: sessionOf(values), cache, lanes, progress, report, io };
       const found = restoreAll(examples, count, given);
       for (const [key, restored] of await found) results.set(key, restored);
     }
@@ -135,16 +135,15 @@ async function restoreAll(
   steps: number,
   given: {
     readonly model: Model;
-    readonly device: DemoValues['device'];
+    readonly session: SessionOptions;
     readonly cache: Cache | undefined;
-    readonly precision: DemoValues['precision'];
     readonly lanes: number;
     readonly progress: readonly Progress[];
     readonly report: Report;
     readonly io: Io;
   },
 ): Promise<Map<string, Restored>> {
-  const { model, device, precision, cache, lanes, progress, report, io } = given;
+  const { model, session, cache, lanes, progress, report, io } = given;
   const jobs = examples.flatMap((example) =>
     ways.map((way) => {
       const side = Math.sqrt(cleanOf(example).data.length / 3);
@@ -161,7 +160,7 @@ async function restoreAll(
     sampler: { name: 'ddim', eta: 1 },
     steps,
     seed,
-    session: { device, precision },
+    session,
     cache,
     note: report.note,
     lanes,

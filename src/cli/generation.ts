@@ -8,7 +8,7 @@ import { nameOf } from '../pipeline/generate.ts';
 import type { Wanted } from '../pipeline/job.ts';
 import { canvasFor, imageChannels, type Model, type Size } from '../pipeline/model.ts';
 import { cacheFor } from './caching.ts';
-import { computing, showComputing } from './computing.ts';
+import { computing, sessionOf, showComputing } from './computing.ts';
 import type { GenerateValues } from './commands/generate.ts';
 import { conditioningOf, recordOf, showConditioning } from './conditioning.ts';
 import { openDestination, type Destination } from './destination.ts';
@@ -31,7 +31,7 @@ const gap = 2;
 
 /** @returns the exit code: 1 if some image failed */
 export async function generateAll(values: GenerateValues, io: Io): Promise<number> {
-  const { count, steps, seed, device, precision, lanes, trace } = values;
+  const { count, steps, seed, lanes, trace } = values;
   const model = await openModel(values);
   const size = sizeFor(values, model);
   const conditioning = await conditioningOf(values, model);
@@ -73,7 +73,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
 
   const began = performance.now();
   const jobs: readonly Wanted[] = due.map(({ name }) => ({ name, size, condition, losses }));
-  const session = { device, precision };
+  const session = sessionOf(values);
   const cache = cacheFor(io, report.note);
   const { note } = report;
   try {

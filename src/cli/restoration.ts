@@ -7,7 +7,7 @@ import type { Task } from '../pipeline/degradation.ts';
 import type { Model } from '../pipeline/model.ts';
 import { posteriorOf } from '../pipeline/posterior.ts';
 import { cacheFor } from './caching.ts';
-import { computing, showComputing } from './computing.ts';
+import { computing, sessionOf, showComputing } from './computing.ts';
 import type { RestoreValues } from './commands/restore.ts';
 import { conditioningOf, recordOf, showConditioning } from './conditioning.ts';
 import { openDestination } from './destination.ts';
@@ -134,7 +134,7 @@ export async function restoreAll(
       classifier,
       steps,
       seed,
-      session: { device: values.device, precision: values.precision },
+      session: sessionOf(values),
       cache: cacheFor(io, report.note),
       note: report.note,
       batch,

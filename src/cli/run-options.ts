@@ -26,6 +26,13 @@ export const deviceOptions = {
     choice(['fp32', 'fp16', 'bf16']),
     'fp32',
   ),
+  memory: optionWith(
+    '--memory <name>',
+    'Advanced',
+    'low computes most of the forward pass twice, fast keeps all that the backward pass reads',
+    choice(['low', 'balanced', 'fast']),
+    'balanced',
+  ),
 } as const;
 
 export const runOptions = {

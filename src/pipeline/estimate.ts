@@ -4,11 +4,11 @@ import { measurementLoss } from '../guided/measured.ts';
 import { bytesMoved, flopsOf } from '../onnx/flops.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { byteLength } from '../onnx/initializer.ts';
+import { peakBytes } from '../onnx/peak.ts';
 import { inpainting } from '../operators/inpainting.ts';
 import { measureSpeed, type Speed } from '../session/speed.ts';
 import type { SessionOptions } from '../session/session.ts';
 import { zeros } from '../tensor/tensor.ts';
-import { peakBytes } from './peak.ts';
 import type { Model } from './model.ts';
 
 export interface Estimate {

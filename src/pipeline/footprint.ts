@@ -6,6 +6,7 @@ import { blendedGraph, windowGradientGraph, windowGraph } from '../guided/window
 import { lossesAt } from '../losses/loss.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { byteLength } from '../onnx/initializer.ts';
+import { peakBytes } from '../onnx/peak.ts';
 import { classifierAt } from './classifier.ts';
 import {
   classifierFreeNetwork,
@@ -15,7 +16,6 @@ import {
 } from './forms.ts';
 import { decoderOf } from './latent/autoencoder.ts';
 import { seenShape, type Size } from './model.ts';
-import { peakBytes } from './peak.ts';
 import { shapeOf, type Job } from './job.ts';
 import { placementOf, subjectOf, type RestoreOptions } from './restore.ts';
 import { isStaged } from './staged.ts';

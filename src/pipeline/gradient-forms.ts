@@ -1,14 +1,21 @@
-/** How gradients are written for a device. */
-import { gpuForms } from '../autodiff/gradients.ts';
+/** How gradients are written for a device, its precision and the memory that they may take. */
+import { defaultForms, gpuForms } from '../autodiff/gradients.ts';
 import type { DerivativeOptions } from '../guided/scaled.ts';
 import { chooseDevice, type Device } from '../session/device.ts';
 import type { SessionOptions } from '../session/session.ts';
 
 const gpus: readonly Device[] = ['cuda', 'webgpu'];
 
-export function gradientOptions({ device = 'cpu', precision }: SessionOptions): DerivativeOptions {
+const recomputed = { low: 'most', balanced: 'cheap', fast: 'nothing' } as const;
+
+export function gradientOptions({
+  device = 'cpu',
+  precision,
+  memory = 'balanced',
+}: SessionOptions): DerivativeOptions {
+  const forms = gpus.includes(chooseDevice(device)) ? gpuForms : defaultForms;
   return {
-    ...(gpus.includes(chooseDevice(device)) && { forms: gpuForms }),
+    forms: { ...forms, recompute: recomputed[memory] },
     ...(precision === 'fp16' && { scaled: true }),
   };
 }

@@ -93,7 +93,9 @@ export async function openDerived(
   if (!cache) return openUncached();
   const runtime = runtimeOf(device);
   const content = await contentOf(model, cache);
-  const key = { code: codeRevision(), content, card: model.card, runtime, precision, recipe };
+  const { memory = 'balanced' } = session;
+  const settings = { runtime, precision, memory, recipe };
+  const key = { code: codeRevision(), content, card: model.card, ...settings };
   const { graph, shapes } = recipe;
   const entry = await cache.entry(key, async (folder): Promise<About> => {
     const derived = await derive();

@@ -11,6 +11,7 @@ import { encodeGraph, writeGraph } from '../onnx/write.ts';
 import { showShape, tensor, type Tensor } from '../tensor/tensor.ts';
 import { chooseDevice, providersFor, type Device } from './device.ts';
 import { openVinoOptions } from './openvino.ts';
+import type { Memory } from './memory.ts';
 import { checkPrecision, type Precision } from './precision.ts';
 import { createRunner } from './runner.js';
 import { formFor } from './form.ts';
@@ -20,6 +21,8 @@ export interface SessionOptions {
   readonly device?: Device;
   /** What the network is computed in; float32 if left out. */
   readonly precision?: Precision | undefined;
+  /** How a gradient's graph is derived: what it keeps of the forward pass; `balanced` if left out. */
+  readonly memory?: Memory | undefined;
   /** Threads within an operator; ONNX Runtime's own choice (one a core) if left out. */
   readonly threads?: number;
   /** Memory is given back after each run instead of being kept for the next one, which takes longer. */

@@ -51,7 +51,7 @@ export function stepGraph(graph: Graph, layout: Layout, options: StepOptions): G
   const mean = b.constant(new Array<number>(count).fill(1 / count));
   const names = layout.entries.map(({ name }) => name);
   // Weights are computed values here, and memory is no concern of networks that are trained so.
-  const forms = { ...defaultForms, recompute: false };
+  const forms = { ...defaultForms, recompute: 'nothing' as const };
   const found = gradients(b, new Map([[losses.name, mean]]), names, { forms });
   b.scope = '/optimiser';
   const parts = names.map((name) => b.reshape(found.get(name) as Value, [-1]));

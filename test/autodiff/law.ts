@@ -40,11 +40,11 @@ const directions = 3;
 
 /** The forms that a derived graph may take; rules must hold in each. */
 export const allForms: readonly Forms[] = [
-  { convolution: 'flipped', normalization: 'layer', recompute: true, normalizedSilu: 'sliced' },
+  { convolution: 'flipped', normalization: 'layer', recompute: 'cheap', normalizedSilu: 'sliced' },
   {
     convolution: 'transposed',
     normalization: 'instance',
-    recompute: false,
+    recompute: 'nothing',
     normalizedSilu: 'whole',
   },
 ];

@@ -3,17 +3,26 @@ import { describe, expect, it } from 'vitest';
 import { differentiate } from '../../src/autodiff/differentiate.ts';
 import { defaultForms } from '../../src/autodiff/gradients.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
-import type { Graph } from '../../src/onnx/graph.ts';
+import type { Forms } from '../../src/autodiff/rule.ts';
+import type { Graph, Value } from '../../src/onnx/graph.ts';
 import { initializerFrom } from '../../src/onnx/initializer.ts';
+import { peakBytes } from '../../src/onnx/peak.ts';
 import { sizeOf } from '../../src/tensor/tensor.ts';
 import { randomTensor, relativeError } from '../helpers/random.ts';
 import { runGraph } from '../helpers/run.ts';
 
 /** GroupNorm, its affine map, a modulation, SiLU and a convolution, as UNets repeat them. */
-function block(): Graph {
+function block(repeated = 1): Graph {
   const b = new GraphBuilder();
-  const x = b.input('x', 'float32', [1, 8, 64, 64]);
+  let x = b.input('x', 'float32', [1, 8, 64, 64]);
+  for (let i = 0; i < repeated; i++) x = layer(b, x);
+  b.output(x, 'y');
+  return b.graph;
+}
+
+function layer(b: GraphBuilder, x: Value): Value {
   const constant = (name: string, shape: number[]) =>
+    b.graph.values.get(name) ??
     b.initializer(name, initializerFrom('float32', shape, randomTensor(name, shape).data));
   const groups = b.reshape(x, [1, 2, 4 * 64 * 64]);
   const [one, zero] = [b.constant([1, 1]), b.constant([0, 0])];
@@ -23,8 +32,7 @@ function block(): Graph {
   const z = b.add(b.mul(z0, constant('scale', [1, 8, 1, 1])), constant('shift', [1, 8, 1, 1]));
   const y = b.mul(z, b.op('Sigmoid', [z]));
   const kernel = constant('kernel', [8, 8, 3, 3]);
-  b.output(b.op('Conv', [y, kernel], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }), 'y');
-  return b.graph;
+  return b.op('Conv', [y, kernel], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] });
 }
 
 const count = (graph: Graph, type: string) => graph.nodes.filter((n) => n.opType === type).length;
@@ -44,7 +52,7 @@ function kept(graph: Graph): number {
 }
 
 describe('a block of a UNet', () => {
-  const inForm = (recompute: boolean) =>
+  const inForm = (recompute: Forms['recompute']) =>
     differentiate(block(), { forms: { ...defaultForms, recompute } });
   const feeds = {
     x: randomTensor('x', [1, 8, 64, 64]),
@@ -56,12 +64,12 @@ describe('a block of a UNet', () => {
       forms: {
         convolution: 'transposed',
         normalization: 'instance',
-        recompute: false,
+        recompute: 'nothing',
         normalizedSilu: 'whole',
       },
     });
     const expected = await runGraph(reference, feeds);
-    for (const graph of [inForm(true), inForm(false)]) {
+    for (const graph of [inForm('cheap'), inForm('nothing'), inForm('most')]) {
       const out = await runGraph(graph, feeds);
       expect(relativeError(out['y']!, expected['y']!)).toBeLessThan(1e-5);
       expect(relativeError(out['x.gradient']!, expected['x.gradient']!)).toBeLessThan(1e-5);
@@ -70,8 +78,8 @@ describe('a block of a UNet', () => {
 
   it('keeps one large value a layer where it recomputes, and three where it does not', () => {
     const size = 8 * 64 * 64;
-    expect(Math.round(kept(inForm(true)) / size)).toBe(1);
-    expect(Math.round(kept(inForm(false)) / size)).toBe(3);
+    expect(Math.round(kept(inForm('cheap')) / size)).toBe(1);
+    expect(Math.round(kept(inForm('nothing')) / size)).toBe(3);
   });
 
   it('merges the two affine maps into one', () => {
@@ -83,8 +91,8 @@ describe('a block of a UNet', () => {
           sizeOf(graph.values.get(n.output[0] ?? '')?.shape ?? []) === 8 * 64 * 64,
       ).length;
     // The one of the affine map, and SiLU's.
-    expect(large(inForm(false), 'Mul')).toBe(2);
-    expect(large(inForm(false), 'Add')).toBe(1);
+    expect(large(inForm('nothing'), 'Mul')).toBe(2);
+    expect(large(inForm('nothing'), 'Add')).toBe(1);
     expect(count(block(), 'Mul')).toBe(3);
   });
 });
@@ -105,5 +113,35 @@ describe('a sigmoid that is used twice', () => {
       await runGraph(graph(false), feeds),
     ];
     expect(relativeError(shared['z.gradient']!, apart['z.gradient']!)).toBeLessThan(1e-6);
+  });
+});
+
+describe('a chain of blocks', () => {
+  const chain = (recompute: Forms['recompute']) =>
+    differentiate(block(16), { forms: { ...defaultForms, recompute } });
+
+  it('keeps a few checkpoints where most is recomputed, for less memory', () => {
+    const [most, cheap, nothing] = [chain('most'), chain('cheap'), chain('nothing')];
+    const size = 8 * 64 * 64;
+    expect(Math.round(kept(cheap) / size)).toBe(16);
+    expect(Math.round(kept(most) / size)).toBeLessThan(10);
+    expect(peakBytes(most)).toBeLessThan(0.8 * peakBytes(cheap));
+    expect(peakBytes(cheap)).toBeLessThan(0.8 * peakBytes(nothing));
+  });
+
+  it('computes no convolution more than twice', () => {
+    // Sixteen, their gradients, and the sixteen again at the most.
+    expect(count(chain('most'), 'Conv')).toBeLessThanOrEqual(48);
+    expect(count(chain('cheap'), 'Conv')).toBe(32);
+  });
+
+  it('has the same gradient', async () => {
+    const feeds = {
+      x: randomTensor('x', [1, 8, 64, 64]),
+      'y.cotangent': randomTensor('cotangent', [1, 8, 64, 64]),
+    };
+    const expected = await runGraph(chain('cheap'), feeds);
+    const found = await runGraph(chain('most'), feeds);
+    expect(relativeError(found['x.gradient']!, expected['x.gradient']!)).toBeLessThan(1e-5);
   });
 });

@@ -33,7 +33,12 @@ test.each([
   const inForm = (normalization: Forms['normalization']): Graph =>
     differentiate(graph, {
       wrt: 'x',
-      forms: { convolution: 'flipped', recompute: false, normalization, normalizedSilu: 'whole' },
+      forms: {
+        convolution: 'flipped',
+        recompute: 'nothing',
+        normalization,
+        normalizedSilu: 'whole',
+      },
     });
   const [layer, instance] = [inForm('layer'), inForm('instance')];
   expect([count(layer, 'LayerNormalization'), count(layer, 'InstanceNormalization')]).toEqual([

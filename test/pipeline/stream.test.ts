@@ -15,8 +15,8 @@ import { writeShrinking } from '../cli/models.ts';
 import { picture } from '../cli/harness.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { batches } from '../../src/pipeline/batches.ts';
+import { peakBytes } from '../../src/onnx/peak.ts';
 import { footprint } from '../../src/pipeline/footprint.ts';
-import { peakBytes } from '../../src/pipeline/peak.ts';
 import { ahead, merge } from '../../src/pipeline/streams.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 

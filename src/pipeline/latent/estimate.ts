@@ -13,7 +13,7 @@ import type { SessionOptions } from '../../session/session.ts';
 import { zeros, type Tensor } from '../../tensor/tensor.ts';
 import { secondsOf } from '../estimate.ts';
 import { graphFor, seenShape, seenSize, type Model, type Size } from '../model.ts';
-import { peakBytes } from '../peak.ts';
+import { peakBytes } from '../../onnx/peak.ts';
 import { decoderFor } from './autoencoder.ts';
 
 export interface Stage {

@@ -10,7 +10,7 @@ import { operatorOf } from '../../../src/pipeline/degradation.ts';
 import { footprint } from '../../../src/pipeline/footprint.ts';
 import { decoderFor, openAutoencoder } from '../../../src/pipeline/latent/autoencoder.ts';
 import { graphFor, loadModel } from '../../../src/pipeline/model.ts';
-import { peakBytes } from '../../../src/pipeline/peak.ts';
+import { peakBytes } from '../../../src/onnx/peak.ts';
 import { isStaged } from '../../../src/pipeline/staged.ts';
 import { zeros, type Tensor } from '../../../src/tensor/tensor.ts';
 import { copiedPipeline, largestDifference, pipelineFolder } from '../../helpers/latent.ts';

@@ -1,6 +1,6 @@
 /** How much memory a graph's values take while it runs. */
-import type { Graph } from '../onnx/graph.ts';
-import { byteLength } from '../onnx/initializer.ts';
+import type { Graph } from './graph.ts';
+import { byteLength } from './initializer.ts';
 
 /** The most bytes of computed values that are alive at once, if each dies with its last use. */
 export function peakBytes(graph: Graph): number {
