@@ -8,6 +8,8 @@ export {
   type Restorer,
 } from './pipeline/restore.ts';
 export type { Replay } from './pipeline/replay.ts';
+export { openCache, type Cache } from './cache/cache.ts';
+export { cachePlace } from './cache/place.ts';
 export type { Job, Measured, Wanted } from './pipeline/job.ts';
 export type { Method, SamplerChoice } from './pipeline/method.ts';
 export { classCondition, type Condition } from './pipeline/condition.ts';

@@ -12,6 +12,8 @@ export interface Initializer {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly bytes: () => Uint8Array;
+  /** Where they lie as they are, if they do. */
+  readonly at?: { readonly file: string; readonly offset: number };
 }
 
 export function byteLength(t: { dtype: DType; shape: readonly number[] }): number {
@@ -36,15 +38,18 @@ export function initializerOf(proto: TensorProto, folder: string): Initializer {
     return bytes;
   };
   if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) {
-    const bytes = externalBytes(proto, folder, length);
-    return { dtype, shape, bytes };
+    return { dtype, shape, ...external(proto, folder, length) };
   }
   if (proto.rawData.byteLength > 0 || length === 0)
     return { dtype, shape, bytes: () => checked(proto.rawData) };
   return { dtype, shape, bytes: () => checked(typedFieldBytes(proto, dtype)) };
 }
 
-function externalBytes(proto: TensorProto, folder: string, expected: number): () => Uint8Array {
+function external(
+  proto: TensorProto,
+  folder: string,
+  expected: number,
+): Required<Pick<Initializer, 'bytes' | 'at'>> {
   const entry = new Map(proto.externalData.map((e) => [e.key, e.value]));
   const location = entry.get('location') ?? '';
   const file = path.resolve(folder, location);
@@ -60,7 +65,7 @@ function externalBytes(proto: TensorProto, folder: string, expected: number): ()
     throw new UserError(
       `initializer ${proto.name}: external data entry has ${length} bytes, its shape needs ${expected}`,
     );
-  return () => readRange(file, offset, length, proto.name);
+  return { bytes: () => readRange(file, offset, length, proto.name), at: { file, offset } };
 }
 
 function readRange(file: string, offset: number, length: number, name: string): Uint8Array {

@@ -20,6 +20,11 @@ import { graphToProto, inlineTensor, tensorHead, valueInfo } from './proto.ts';
 export interface WriteOptions {
   /** Put constants of at least this many bytes into `NAME.data` beside the model; never if left out. */
   readonly externalFrom?: number;
+  /**
+   * Let constants that lie in files, where they can be mapped from, stay there. All locations are then
+   * relative to the root of the file system, as ONNX Runtime resolves them if it is told to.
+   */
+  readonly inPlace?: boolean;
   /** Shapes of inputs and outputs with names for the dimensions that the file leaves open. */
   readonly open?: Readonly<Record<string, readonly (number | string)[]>>;
   /** What the file says of itself, by key. */
@@ -53,7 +58,7 @@ export async function writeGraph(
   const layout = new Map<string, number>();
   let end = 0;
   for (const [name, t] of graph.initializers) {
-    if (byteLength(t) < externalFrom) continue;
+    if (byteLength(t) < externalFrom || (options.inPlace && isMapped(t))) continue;
     layout.set(name, end);
     end += Math.ceil(byteLength(t) / page) * page;
   }
@@ -64,7 +69,13 @@ export async function writeGraph(
     }
     const tensorOf = (name: string, t: Initializer): TensorProto => {
       const offset = layout.get(name);
-      return offset === undefined ? inlineTensor(name, t) : externalTensor(name, t, data, offset);
+      if (offset !== undefined) {
+        const location = options.inPlace ? fromRoot(path.join(path.dirname(file), data)) : data;
+        return externalTensor(name, t, location, offset);
+      }
+      if (options.inPlace && t.at && isMapped(t))
+        return externalTensor(name, t, fromRoot(t.at.file), t.at.offset);
+      return inlineTensor(name, t);
     };
     const proto = graphToModel(graph, tensorOf, options);
     await writeFile(temporary.model, encodeModel(proto));
@@ -73,6 +84,16 @@ export async function writeGraph(
     await rm(temporary.model, { force: true });
     await rm(temporary.data, { force: true });
   }
+}
+
+/** Whether a constant can be mapped from the file that it lies in. */
+function isMapped({ at }: Initializer): boolean {
+  return at !== undefined && at.offset % page === 0;
+}
+
+function fromRoot(file: string): string {
+  const full = path.resolve(file);
+  return full.slice(path.parse(full).root.length);
 }
 
 /** Constants one after the other, so that no more than one is in memory. */

@@ -1,5 +1,5 @@
 /** Graphs written so that sessions over them start at once. */
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Graph } from '../onnx/graph.ts';
 import { writeGraph } from '../onnx/write.ts';
@@ -29,9 +29,12 @@ export async function prepareGraph(
   }
   const derived = path.join(folder, 'derived.onnx');
   try {
-    await writeGraph(graph, derived, { externalFrom: 1024 });
-    const optimized = { file, data: files.data };
-    const session = await openModel(derived, graph.name, options, { optimized });
+    // Windows has a root for each drive.
+    const inPlace = process.platform !== 'win32';
+    await writeGraph(graph, derived, { externalFrom: 1024, inPlace });
+    const model = inPlace ? await readFile(derived) : derived;
+    const loading = { optimized: { file, data: files.data }, ...(inPlace && { root: '/' }) };
+    const session = await openModel(model, graph.name, options, loading);
     await session.release();
   } finally {
     await rm(derived, { force: true });

@@ -70,6 +70,8 @@ export interface Loading {
   readonly level?: 'all' | 'disabled';
   /** Where to write what the optimizations make of it: a file, and one for weights beside it. */
   readonly optimized?: { readonly file: string; readonly data: string };
+  /** What the locations of a model's weights are relative to, if it is given as bytes. */
+  readonly root?: string;
   /** What is to be done after release. */
   readonly discard?: () => Promise<void>;
 }
@@ -114,7 +116,7 @@ function fallback({ precision = 'fp32' }: SessionOptions): string {
 function onnxRuntimeOptions(
   device: Device,
   { threads, frugal = false }: SessionOptions,
-  { level = 'all', optimized }: Loading,
+  { level = 'all', optimized, root }: Loading,
 ): InferenceSession.SessionOptions {
   return {
     executionProviders: providersFor(device),
@@ -126,7 +128,10 @@ function onnxRuntimeOptions(
     // Values are computed twice on purpose, to save memory; see autodiff/recompute.ts.
     extra: {
       optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },
-      ...(optimized && { session: externalWeights(optimized.data) }),
+      session: {
+        ...(optimized && externalWeights(optimized.data)),
+        ...(root !== undefined && { model_external_initializers_file_folder_path: root }),
+      },
     },
     logSeverityLevel: 3,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
