@@ -1,5 +1,6 @@
 // Charts and pictures as WebP files, for documents.
 import sharp from 'sharp';
+import { encodeImage } from '../dist/index.js';
 import { frame, lineChart, marker, size } from '../dist/report/chart.js';
 
 export { frame, lineChart };
@@ -44,6 +45,12 @@ export async function raster(pixels, width, height, x, y, side) {
     .png()
     .toBuffer();
   return `<image x="${x}" y="${y}" width="${side}" height="${side}" href="data:image/png;base64,${png.toString('base64')}"/>`;
+}
+
+/** Writes an image `[3,H,W]` in [-1,1]. */
+export async function writePicture(file, image) {
+  const png = await encodeImage(image, 'png');
+  await sharp(png).webp({ quality: 92, smartSubsample: true }).toFile(file);
 }
 
 /** Writes an SVG of a size as WebP, twice as fine. */
