@@ -1,6 +1,6 @@
 """Makes a pipeline of the sizes of Stable Diffusion 1.5, to measure with:
 
-    python3 bench/latent.py FOLDER
+    python3 bench/latent.py FOLDER [PART...]
 
 Needs torch, diffusers, transformers, onnx. Weights are zeros in a sparse file, so that neither memory nor disk is
 needed for them here; what a step takes does not depend on their values.
@@ -16,10 +16,23 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from onnx import TensorProto
+from transformers import CLIPTextConfig, CLIPTextModel
 
 warnings.filterwarnings("ignore")
-root = Path(sys.argv[1])
+sys.path.insert(0, str(Path(__file__).parent.parent / "test/pipeline/latent"))
+from vocabulary import write_vocabulary  # noqa: E402
+
+root, only = Path(sys.argv[1]), sys.argv[2:]
 page = 4096
+
+
+class Text(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids):
+        return self.model(input_ids).last_hidden_state
 
 
 class Unet(torch.nn.Module):
@@ -62,7 +75,8 @@ def empty(make):
             setattr(module, name, torch.nn.Parameter(weight, requires_grad=False))
         for name, value in module.named_buffers(recurse=False):
             setattr(module, name, torch.zeros(value.shape, dtype=value.dtype))
-    model.set_attn_processor(AttnProcessor())
+    if hasattr(model, "set_attn_processor"):
+        model.set_attn_processor(AttnProcessor())
     return model.eval()
 
 
@@ -101,17 +115,18 @@ def export(module, inputs, outputs, folder, axes, config):
     print(folder, f"{end / 1e9:.2f} GB of weights", flush=True)
 
 
-unet = empty(
-    lambda: UNet2DConditionModel(
+def unet():
+    return UNet2DConditionModel(
         sample_size=64,
         block_out_channels=(320, 640, 1280, 1280),
         cross_attention_dim=768,
         attention_head_dim=8,
         layers_per_block=2,
     )
-)
-vae = empty(
-    lambda: AutoencoderKL(
+
+
+def autoencoder():
+    return AutoencoderKL(
         block_out_channels=(128, 256, 512, 512),
         layers_per_block=2,
         latent_channels=4,
@@ -119,42 +134,66 @@ vae = empty(
         up_block_types=("UpDecoderBlock2D",) * 4,
         sample_size=512,
     )
-)
-latent = ("batch_size", "num_channels", "height", "width")
-with torch.no_grad():
-    export(
-        Unet(unet),
+
+
+def text():
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=write_vocabulary(root / "tokenizer"),
+            hidden_size=768,
+            intermediate_size=3072,
+            num_hidden_layers=12,
+            num_attention_heads=12,
+            attn_implementation="eager",
+        )
+    )
+
+
+latent = dict(enumerate(("batch_size", "num_channels", "height", "width")))
+about = {"latent_channels": 4, "block_out_channels": [128, 256, 512, 512], "scaling_factor": 0.18215}
+words = {0: "batch_size", 1: "sequence_length"}
+parts = {
+    "unet": lambda folder: export(
+        Unet(empty(unet)),
         {
             "sample": torch.zeros(2, 4, 16, 16),
             "timestep": torch.tensor([3]),
             "encoder_hidden_states": torch.zeros(2, 77, 768),
         },
         ["out_sample"],
-        root / "unet",
-        {
-            "sample": dict(enumerate(latent)),
-            "timestep": {0: "steps"},
-            "encoder_hidden_states": {0: "batch_size", 1: "sequence_length"},
-        },
+        folder,
+        {"sample": latent, "timestep": {0: "steps"}, "encoder_hidden_states": words},
         {"in_channels": 4, "sample_size": 64},
-    )
-    about = {"latent_channels": 4, "block_out_channels": [128, 256, 512, 512], "scaling_factor": 0.18215}
-    export(
-        Decoder(vae),
+    ),
+    "vae_decoder": lambda folder: export(
+        Decoder(empty(autoencoder)),
         {"latent_sample": torch.zeros(2, 4, 8, 8)},
         ["sample"],
-        root / "vae_decoder",
-        {"latent_sample": dict(enumerate(latent))},
+        folder,
+        {"latent_sample": latent},
         about,
-    )
-    export(
-        Encoder(vae),
+    ),
+    "vae_encoder": lambda folder: export(
+        Encoder(empty(autoencoder)),
         {"sample": torch.zeros(2, 3, 64, 64)},
         ["latent_parameters"],
-        root / "vae_encoder",
-        {"sample": dict(enumerate(latent))},
+        folder,
+        {"sample": latent},
         about,
-    )
+    ),
+    "text_encoder": lambda folder: export(
+        Text(empty(text)),
+        {"input_ids": torch.zeros(2, 77, dtype=torch.int64)},
+        ["last_hidden_state"],
+        folder,
+        {"input_ids": words},
+        {},
+    ),
+}
+with torch.no_grad():
+    for name, make in parts.items():
+        if not only or name in only:
+            make(root / name)
 (root / "scheduler").mkdir(exist_ok=True)
 schedule = {
     "_class_name": "DDIMScheduler",

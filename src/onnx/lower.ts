@@ -3,10 +3,11 @@ import { create } from '@bufbuild/protobuf';
 import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
 import { floatAttr, intAttr, makeAttributes, type Attributes } from './attributes.ts';
 import { initializerFrom, type Initializer } from './initializer.ts';
+import { dropEmptySums } from './baddbmm.ts';
 import { unrollSequences } from './sequences.ts';
 
 /**
- * Sequences become tensors. GroupNormalization, which ONNX Runtime would expand into dozens of
+ * Sequences become tensors, and sums with nothing vanish. GroupNormalization, which ONNX Runtime would expand into dozens of
  * nodes, is written as Reshape, InstanceNormalization, Mul and Add: the form that exporters
  * write before opset 18 and that every provider has kernels for.
  */
@@ -15,7 +16,7 @@ export function lower(
   constants: Map<string, Initializer>,
   opset: number,
 ): NodeProto[] {
-  return unrollSequences(nodes, constants, opset).flatMap((node) =>
+  return dropEmptySums(unrollSequences(nodes, constants, opset)).flatMap((node) =>
     node.opType === 'GroupNormalization' && node.domain === ''
       ? groupNormalization(node, constants, opset)
       : [node],
