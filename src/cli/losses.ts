@@ -1,7 +1,7 @@
 /** Losses that the options ask for: loaded, recorded, and in words. */
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
+import { isFile } from '../files/read.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { ImageShape } from '../operators/operator.ts';
 import { findFeatureCard } from '../pipeline/feature-card.ts';
@@ -73,7 +73,7 @@ async function fileFacts(file: string): Promise<{ file: string; sha256: string }
 }
 
 async function targetFacts(target: string): Promise<object | string> {
-  return existsSync(target) ? fileFacts(target) : target;
+  return isFile(target) ? fileFacts(target) : target;
 }
 
 async function folderFacts(folder: string): Promise<object[]> {
@@ -84,7 +84,7 @@ async function folderFacts(folder: string): Promise<object[]> {
     'tokenizer_config.json',
     'special_tokens_map.json',
   ];
-  const there = files.map((f) => path.join(folder, f)).filter((f) => existsSync(f));
+  const there = files.map((f) => path.join(folder, f)).filter(isFile);
   return Promise.all(there.map(fileFacts));
 }
 

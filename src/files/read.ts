@@ -1,7 +1,13 @@
 /** Whole files in memory. */
 
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileFailure } from './failure.ts';
+
+/** Whether there is a file of that name, however long; a folder is none. */
+export function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
+}
 
 /** @throws UserError if the file cannot be read. */
 export async function readBytes(path: string): Promise<Buffer> {

@@ -1,6 +1,6 @@
 /** What a loss wants, from what a user has: a picture, values, labels, a colour, a text. */
-import { existsSync } from 'node:fs';
 import { UserError } from '../errors.ts';
+import { isFile } from '../files/read.ts';
 import { fit } from '../image/fit.ts';
 import { readImage } from '../image/read.ts';
 import { resizeLanczos } from '../image/resize.ts';
@@ -116,9 +116,9 @@ async function readNpyOrImage(target: string, image: ImageShape): Promise<Tensor
   return covering((await readImage(target)).image, image, target);
 }
 
-/** A file, or the name of one: a name that is mistyped is no text. */
+/** A file, or the name of one: a name that is mistyped is no text, and a folder's may be. */
 function isPicture(target: string): boolean {
-  return existsSync(target) || /^\S+\.(png|jpe?g|webp|tiff?|avif|gif)$/i.test(target);
+  return isFile(target) || /^\S+\.(png|jpe?g|webp|tiff?|avif|gif)$/i.test(target);
 }
 
 function isNpy(file: string): boolean {

@@ -1,5 +1,5 @@
 /** Images that are bent towards losses, by the command line. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -207,6 +207,22 @@ describe('generate --loss', () => {
       method: { name: 'dsg', rate: 0.3, interval: 1, guideFrom: 0.3, guideTo: 0.7, timeTravel: 3 },
       sampler: { eta: 1 },
     });
+  });
+
+  it('takes a text for a text where a folder has its name', async () => {
+    const here = process.cwd();
+    process.chdir(folder);
+    mkdirSync('cat');
+    const loss = [
+      '--loss',
+      `text:${clip},tokenizer=${tokenizer},tower=${tower}`,
+      '--target',
+      'cat',
+    ];
+    const out = fresh();
+    expectDone(await generate(...loss, '-o', out));
+    process.chdir(here);
+    expect(json(join(out, '0000.json'))['options']).toMatchObject({ losses: [{ target: 'cat' }] });
   });
 
   it('reads what a network wants from the card beside it', async () => {
