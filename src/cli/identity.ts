@@ -12,11 +12,11 @@ import { sigmaOf, type Plan } from './degradation.ts';
 import { stemOf, type Input } from './inputs.ts';
 import type { Aims } from './losses.ts';
 import { settingsFor } from './settings.ts';
-import { describeOperator, type ModelFacts } from './sidecar.ts';
+import { contentOf, describeOperator, type ModelFacts } from './sidecar.ts';
 import { versions } from './version.ts';
 
 /** To be raised whenever the same options begin to give other bytes. */
-export const revision = 1;
+export const revision = 2;
 
 export interface Identity {
   /** Of model, sampling, format, and what computed it. */
@@ -54,7 +54,7 @@ export function identifier(context: IdentityContext): (input: Input) => Promise<
     revision,
     onnxruntime: versions().onnxruntime,
     ...computing(values),
-    model: facts.sha256,
+    model: contentOf(facts),
     card: model.card,
     steps,
     seed,

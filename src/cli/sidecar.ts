@@ -4,9 +4,10 @@ import path from 'node:path';
 import { psnr } from '../metrics/psnr.ts';
 import { ssim } from '../metrics/ssim.ts';
 import { resizeLanczos } from '../image/resize.ts';
+import { externalFiles } from '../onnx/external.ts';
 import { applyOperator } from '../pipeline/degrade.ts';
 import type { Degradation } from '../pipeline/degradation.ts';
-import { modelHash, type Model } from '../pipeline/model.ts';
+import { modelHash, sha256, type Model } from '../pipeline/model.ts';
 import { valuesHash } from '../pipeline/record.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sizeOf, type Example } from './examples.ts';
@@ -38,14 +39,28 @@ export interface Measures {
 export interface ModelFacts {
   readonly file: string;
   readonly sha256: string;
+  /** SHA-256 of each file beside it that holds weights, where there are any. */
+  readonly weights?: readonly string[];
   readonly card: string | null;
   readonly inferred: readonly string[];
 }
 
 export async function modelFacts(model: Model): Promise<ModelFacts> {
-  const { file, card, inferred } = model;
-  const hash = await modelHash(model);
-  return { file: path.basename(file), sha256: hash, card: card.name ?? null, inferred };
+  const { file, card, inferred, onnx, parts } = model;
+  // The hash of a pipeline is that of all its files already.
+  const weights = parts ? [] : await Promise.all(externalFiles(onnx).map(sha256));
+  return {
+    file: path.basename(file),
+    sha256: await modelHash(model),
+    ...(weights.length > 0 && { weights }),
+    card: card.name ?? null,
+    inferred,
+  };
+}
+
+/** What results follow from of a model's files, whatever these are called. */
+export function contentOf({ sha256: own, weights = [] }: ModelFacts): readonly string[] {
+  return [own, ...weights];
 }
 
 const definition =
@@ -130,7 +145,7 @@ export async function sidecar(
 ): Promise<Kept> {
   const { input, degradation, sigma, notes } = example;
   const { height, width } = sizeOf(image);
-  const { sha256, identity } = about.identified;
+  const { sha256: digest, identity } = about.identified;
   const { size } = await stat(input.file);
   return {
     schema: 1,
@@ -140,7 +155,7 @@ export async function sidecar(
       file: path.basename(input.file),
       name: input.name,
       bytes: size,
-      sha256,
+      sha256: digest,
       notes,
     },
     image: { width, height },

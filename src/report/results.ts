@@ -105,6 +105,8 @@ export const resultsSchema = z.strictObject({
   model: z.strictObject({
     file: z.string(),
     sha256: digest,
+    /** Of the files beside it that hold weights, where there are any. */
+    weights: z.array(digest).readonly().optional(),
     card: z.string().nullable(),
     inferred: z.array(z.string()),
   }),

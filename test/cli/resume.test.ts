@@ -11,6 +11,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { afterAll, describe, expect, it } from 'vitest';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { initializerFrom } from '../../src/onnx/initializer.ts';
+import { writeGraph } from '../../src/onnx/write.ts';
 import { temporaryName } from '../../src/files/leftovers.ts';
 import { digestsOf } from '../helpers/digests.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
@@ -116,6 +119,37 @@ describe('--resume', () => {
     await writePicture(image, 16, 2);
     expect([await again(), await again()]).toEqual([true, false]);
     await writePicture(mask, 16, 3);
+    expect([await again(), await again()]).toEqual([true, false]);
+  });
+
+  it('notices other weights in a file beside the model', async () => {
+    const [out, file] = [fresh(), at('beside.onnx')];
+    const write = async (weight: number): Promise<void> => {
+      const b = new GraphBuilder();
+      const x = b.input('x', 'float32', [1, 3, 16, 16]);
+      b.input('t', 'float32', [1]);
+      const values = new Float32Array(3).fill(weight);
+      const w = b.initializer('w', initializerFrom('float32', [3, 1, 1], values));
+      b.output(b.mul(x, w), 'eps');
+      await writeGraph(b.graph, file, { externalFrom: 1 });
+    };
+    const args = [
+      at('clean/a.png'),
+      ...options,
+      '--model',
+      file,
+      '--steps',
+      '2',
+      '-o',
+      out,
+      '--resume',
+    ];
+    const again = async () => (await restore(args)).stdout !== '';
+    await write(0.5);
+    const model = readFileSync(file);
+    expect([await again(), await again()]).toEqual([true, false]);
+    await write(0.25);
+    expect(readFileSync(file)).toEqual(model);
     expect([await again(), await again()]).toEqual([true, false]);
   });
 
