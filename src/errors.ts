@@ -14,3 +14,17 @@ export class UserError extends Error {
     this.hint = options.hint;
   }
 }
+
+/**
+ * What a schema finds wrong with some content, as in `layers.0.output: Invalid input; std: …`.
+ * @param whole what the content is called where no field of it is to blame
+ */
+export function showIssues({ issues }: SchemaError, whole: string, most = Infinity): string {
+  const shown = issues.slice(0, most);
+  return shown.map(({ path, message }) => `${path.join('.') || whole}: ${message}`).join('; ');
+}
+
+/** Of zod. */
+interface SchemaError {
+  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
+}

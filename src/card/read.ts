@@ -1,7 +1,7 @@
 /** Reads cards: inside a model's metadata, beside the model, or any file. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { UserError } from '../errors.ts';
+import { showIssues, UserError } from '../errors.ts';
 import type { OnnxModel } from '../onnx/read.ts';
 import { cardFile, metadataKey, type CardFile } from './card.ts';
 
@@ -65,8 +65,7 @@ function parseCard(text: string, where: string): ReadCard {
 export function validCard(content: unknown, where: string): CardFile {
   const parsed = cardFile.safeParse(content);
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((i) => `${i.path.join('.') || 'card'}: ${i.message}`);
-  throw new UserError(`${where}: ${issues.join('; ')}`);
+  throw new UserError(`${where}: ${showIssues(parsed.error, 'card')}`);
 }
 
 /** What parsing left out, as dotted names; `$schema` is for editors. */

@@ -1,6 +1,4 @@
 /** From a checkpoint to an ONNX model with its card. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { cardFile, metadataKey, type CardFile } from '../card/card.ts';
@@ -9,7 +7,8 @@ import { cardPath } from '../card/read.ts';
 import { UserError } from '../errors.ts';
 import { writeAtomic } from '../files/atomic.ts';
 import { fileFailure } from '../files/failure.ts';
-import { byteLength } from '../onnx/initializer.ts';
+import { sha256 } from '../files/sha256.ts';
+import { constantBytes } from '../onnx/peak.ts';
 import { writeGraph } from '../onnx/write.ts';
 import { anchors as admAnchors } from './adm/structure.ts';
 import { importAdm, type AdmOptions } from './adm/import.ts';
@@ -66,8 +65,7 @@ export async function importCheckpoint(
     ...overridden(imported.card, options),
     source: `${path.basename(file)}, SHA-256 ${await sha256(file)}`,
   };
-  const weights = [...imported.graph.initializers.values()];
-  const bytes = weights.reduce((n, t) => n + byteLength(t), 0);
+  const bytes = constantBytes(imported.graph);
   const external = bytes > largestInline;
   await writeGraph(imported.graph, output, {
     open: imported.open,
@@ -126,10 +124,4 @@ async function network(file: string, options: ImportOptions): Promise<Network> {
       hint: 'networks of guided-diffusion and DDPM, and diffusers UNet2DModel, are imported; export others to ONNX',
     },
   );
-}
-
-async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
-  return hash.digest('hex');
 }

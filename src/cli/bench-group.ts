@@ -25,7 +25,7 @@ import { revision } from './identity.ts';
 import type { Io } from './io.ts';
 import { openProgress, type Progress } from './progress.ts';
 import type { Settings } from './settings.ts';
-import { contentOf, type ModelFacts } from './sidecar.ts';
+import { digestsOf, type ModelFacts } from './sidecar.ts';
 import { version } from './version.ts';
 
 export interface Job extends GroupKey {
@@ -106,7 +106,7 @@ function dueOf(job: Job, source: Source, sample: number): Due {
   // Scores are kept with what they are of: a metric that is defined anew is measured anew.
   const made = {
     dsg: version,
-    model: contentOf(facts),
+    model: digestsOf(facts),
     image: source.sha256,
     name: input.name,
     fit: values.fit,

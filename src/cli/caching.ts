@@ -50,7 +50,7 @@ function line({ about, bytes, used }: Listed): string {
 }
 
 /** As in `715 MB`. */
-export function showBytes(bytes: number): string {
+function showBytes(bytes: number): string {
   const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
   const value = bytes / 1000 ** power;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { UserError } from '../errors.ts';
 import { loadClassifier, type ClassifierGuidance } from '../pipeline/classifier.ts';
-import { sha256 } from '../pipeline/model.ts';
+import { sha256 } from '../files/sha256.ts';
 import { option, real, text, type Kind, type Values } from './options.ts';
 
 /** `FIELD=VALUE` or `FIELD.PART=VALUE`; a value is JSON, or else text. */

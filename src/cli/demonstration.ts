@@ -3,29 +3,31 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Cache } from '../cache/cache.ts';
-import type { Card } from '../card/card.ts';
 import { writeAtomic } from '../files/atomic.ts';
-import { preset } from '../guidance/presets.ts';
-import { grid } from '../image/grid.ts';
-import { label } from '../image/label.ts';
-import { resizeLanczos } from '../image/resize.ts';
 import { writeImage } from '../image/write.ts';
-import type { Scores } from '../metrics/catalogue.ts';
 import { tasks, type Task } from '../pipeline/degradation.ts';
 import { compare } from '../pipeline/evaluate.ts';
 import { defaultModel, loadModel, type Model } from '../pipeline/model.ts';
 import { protocol } from '../pipeline/protocol.ts';
-import type { Method } from '../pipeline/method.ts';
 import { restore } from '../pipeline/stream.ts';
 import type { SessionOptions } from '../session/session.ts';
-import { toMarkdown, toText, type Table, type Value } from '../report/table.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { toMarkdown, toText } from '../report/table.ts';
 import { cleanOf } from './bench-measurements.ts';
 import { cacheFor } from './caching.ts';
 import type { DemoValues } from './commands/demo.ts';
 import { sessionOf } from './computing.ts';
 import { makeWritable } from './destination.ts';
-import { simulate, sizeOf, type Example } from './examples.ts';
+import {
+  decibels,
+  gainsOf,
+  keyOf,
+  pictureOf,
+  tableOf,
+  type Demonstrated,
+  type Restored,
+} from './demo-page.ts';
+import { titles, ways } from './demo-ways.ts';
+import { simulate } from './examples.ts';
 import type { Io } from './io.ts';
 import { openLanes, showDuration, type Progress } from './progress.ts';
 import { openReport, type Report } from './report.ts';
@@ -33,49 +35,6 @@ import { openReport, type Report } from './report.ts';
 /** Made by `models/default/held_out.py FOLDER 1 128 9000217`. */
 const scene = fileURLToPath(new URL('../../assets/demo.png', import.meta.url));
 const seed = 0;
-
-const titles: Record<Task, string> = {
-  inpaint: 'inpainting',
-  sr: 'super-resolution ×4',
-  deblur: 'deblurring',
-};
-
-interface Way {
-  readonly title: string;
-  method(task: Task, steps: number, given: { card: Card; side: number }): Method;
-}
-
-/** The last is compared with those before. */
-const ways: readonly Way[] = [
-  {
-    title: 'DPS as published',
-    method: (task, steps) => ({ name: 'dps', ...preset(task, 'dps', steps, 'article') }),
-  },
-  {
-    title: 'DPS tuned',
-    method(task, steps, { card, side }) {
-      const { stepSize } = preset(task, 'dps', steps, card.presets);
-      // It is for 256×256, and grows as the side: see bench/README.md.
-      return { name: 'dps', stepSize: (stepSize * side) / 256 };
-    },
-  },
-  {
-    title: 'DPS+DSG',
-    method: (task, steps, { card }) => ({
-      name: 'dsg',
-      ...preset(task, 'dsg', steps, card.presets),
-    }),
-  },
-];
-
-interface Restored {
-  readonly image: Tensor;
-  readonly scores: Scores;
-}
-
-/** What came of each way: by task, way and step count. */
-type Results = ReadonlyMap<string, Restored>;
-const keyOf = (task: Task, { title }: Way, steps: number): string => [task, title, steps].join();
 
 /** @returns the exit code: 1 if a restoration diverged */
 export async function demonstrate(values: DemoValues, io: Io): Promise<number> {
@@ -114,10 +73,6 @@ export async function demonstrate(values: DemoValues, io: Io): Promise<number> {
   report.note(`done in ${showDuration((performance.now() - began) / 1000)}`);
   report.next(`look at ${path.join(output, 'demo.png')}`);
   return report.exitCode();
-}
-
-interface Demonstrated extends Example {
-  readonly task: Task;
 }
 
 async function degraded(task: Task): Promise<Demonstrated> {
@@ -183,87 +138,4 @@ async function restoreAll(
     }
   }
   return found;
-}
-
-/** The measurement at the size of the image. */
-function seen(example: Demonstrated): Tensor {
-  const { height, width } = sizeOf(cleanOf(example));
-  const { task, measurement } = example;
-  return task === 'sr' ? resizeLanczos(measurement, height, width) : measurement;
-}
-
-/** A line for the measurement of each task, and one for each way. */
-async function tableOf(
-  examples: readonly Demonstrated[],
-  steps: readonly number[],
-  results: Results,
-): Promise<Table> {
-  const rows: Value[][] = [];
-  for (const example of examples) {
-    const { task } = example;
-    const before = await compare(seen(example), cleanOf(example));
-    const title = task === 'sr' ? 'measurement, Lanczos' : 'measurement';
-    rows.push([titles[task], title, ...steps.flatMap(() => [before.psnr, before.ssim])]);
-    for (const way of ways) {
-      const scores = steps.map((n) => results.get(keyOf(task, way, n))?.scores);
-      rows.push([titles[task], way.title, ...scores.flatMap((s) => [s?.psnr, s?.ssim])]);
-    }
-  }
-  const columns = steps.flatMap((n) => [
-    { title: `PSNR ${n}`, digits: 2 },
-    { title: `SSIM ${n}`, digits: 3 },
-  ]);
-  return { columns: [{ title: 'task' }, { title: 'method' }, ...columns], rows };
-}
-
-/** How far the last way is ahead of each other one. */
-function gainsOf(steps: readonly number[], results: Results): string[] {
-  const last = ways.at(-1)!;
-  return ways.slice(0, -1).map((way) => {
-    const each = steps.map((n) => {
-      const gains = tasks.map((task) => {
-        const [a, b] = [last, way].map((w) => results.get(keyOf(task, w, n))?.scores.psnr);
-        return (a ?? NaN) - (b ?? NaN);
-      });
-      return `${gains.map((g) => (g < 0 ? '' : '+') + g.toFixed(1)).join(', ')} dB at ${n} steps`;
-    });
-    return `${last.title} against ${way.title} (${tasks.map((t) => titles[t]).join(', ')}): ${each.join('; ')}.`;
-  });
-}
-
-/** A row of pictures for each task, with their PSNR below. */
-async function pictureOf(
-  examples: readonly Demonstrated[],
-  steps: readonly number[],
-  results: Results,
-): Promise<Tensor> {
-  const { width } = sizeOf(cleanOf(examples[0]!));
-  const words = (...lines: string[]): Promise<Tensor> => label(lines, width);
-  const columns = steps.flatMap((n) => ways.map((way) => ({ n, way })));
-  const rows: Tensor[][] = [
-    await Promise.all([
-      words('', 'original'),
-      words('', 'measurement'),
-      ...columns.map(({ n, way }) => words(`${n} steps`, way.title)),
-    ]),
-  ];
-  for (const example of examples) {
-    const { task } = example;
-    const restored = columns.map(({ n, way }) => results.get(keyOf(task, way, n)));
-    const blank = await words('diverged');
-    rows.push([cleanOf(example), example.measurement, ...restored.map((r) => r?.image ?? blank)]);
-    const before = await compare(seen(example), cleanOf(example));
-    rows.push(
-      await Promise.all([
-        words(titles[task]),
-        words(decibels(before) + (task === 'sr' ? ', Lanczos' : '')),
-        ...restored.map((r) => words(r ? decibels(r.scores) : '')),
-      ]),
-    );
-  }
-  return grid(rows, 4);
-}
-
-function decibels({ psnr }: Scores): string {
-  return `${psnr?.toFixed(2)} dB`;
 }

@@ -1,7 +1,7 @@
 /** Examines the machine: prints what is there, tries it, says what to put right. */
 import { UserError } from '../errors.ts';
 import { diagnose, diagnoseProbe, type Diagnosis } from '../pipeline/diagnosis.ts';
-import { loadModel } from '../pipeline/model.ts';
+import { canvasFor, loadModel } from '../pipeline/model.ts';
 import { cudaInstall, explainDevice, type Device } from '../session/device.ts';
 import { takeInventory, type Inventory } from '../session/inventory.ts';
 import { showError } from '../pipeline/trust.ts';
@@ -132,9 +132,8 @@ async function trier(values: DoctorValues): Promise<Try> {
   if (file === undefined) return (device) => diagnoseProbe(sessionFor(device));
   const { overrides } = await cardOverrides(values);
   const model = await loadModel(file, overrides);
-  const up = (n: number): number => Math.ceil(n / model.card.multiple) * model.card.multiple;
-  const side = up(size ?? 256);
-  const canvas = model.fixed ?? { height: side, width: side };
+  const { height = 256, width = 256 } = model.fixed ?? { height: size, width: size };
+  const canvas = canvasFor(model, { height, width });
   return (device) => diagnose(model, canvas, sessionFor(device));
 }
 

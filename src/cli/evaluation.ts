@@ -1,6 +1,5 @@
 /** Scores results against references. */
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { readImage } from '../image/read.ts';
@@ -9,12 +8,6 @@ import { fid } from '../metrics/fid.ts';
 import { operatorOf } from '../pipeline/degradation.ts';
 import { visible } from '../pipeline/degrade.ts';
 import { compare, residual } from '../pipeline/evaluate.ts';
-import {
-  openExtractor,
-  openPerceptual,
-  type Extractor,
-  type Perceptual,
-} from '../pipeline/features.ts';
 import { readRecord, recordPath } from '../pipeline/record.ts';
 import { belowLimits, type Shortfall } from '../report/regression.ts';
 import { mean } from '../report/summary.ts';
@@ -22,16 +15,12 @@ import { toCsv, toMarkdown, toText, type Table } from '../report/table.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { EvalValues } from './commands/eval.ts';
 import { located, printUserError } from './errors.ts';
-import { findInputs, stemOf } from './inputs.ts';
+import { stemOf } from './inputs.ts';
 import type { Io } from './io.ts';
 import { printShortfalls } from './limits.ts';
+import { findPairs, type Pair } from './pairs.ts';
+import { definitionsOf, openNetworks, type Networks } from './score-networks.ts';
 import { version } from './version.ts';
-
-interface Pair {
-  readonly name: string;
-  readonly restored: string;
-  readonly reference: string;
-}
 
 interface Scored extends Pair {
   readonly scores: Scores;
@@ -95,80 +84,6 @@ export async function evaluateAll(
   printShortfalls(shortfalls, io);
   if (failures.length > 0) return 1;
   return shortfalls.length > 0 ? 3 : 0;
-}
-
-interface Networks {
-  readonly perceptual: Perceptual | undefined;
-  readonly extractor: Extractor | undefined;
-  release(): Promise<void>;
-}
-
-/** The networks that `--lpips` and `--fid` name. */
-export async function openNetworks(values: Pick<EvalValues, 'lpips' | 'fid'>): Promise<Networks> {
-  const perceptual = values.lpips === undefined ? undefined : await openPerceptual(values.lpips);
-  const extractor = values.fid === undefined ? undefined : await openExtractor(values.fid);
-  return {
-    perceptual,
-    extractor,
-    async release() {
-      await perceptual?.release();
-      await extractor?.release();
-    },
-  };
-}
-
-/** The definitions of some metrics, with the networks that were used. */
-export function definitionsOf(
-  metrics: readonly Metric[],
-  { perceptual, extractor }: Pick<Networks, 'perceptual' | 'extractor'>,
-): Record<string, (typeof catalogue)[Metric]> {
-  const used: Partial<Record<Metric, string | undefined>> = {
-    lpips: perceptual?.definition,
-    fid: extractor?.definition,
-  };
-  return Object.fromEntries(
-    metrics.map((m) => {
-      const { definition, ...rest } = catalogue[m];
-      const by = used[m];
-      const full = by === undefined ? definition : `${definition}: ${by}`;
-      return [m, { ...rest, definition: full } as (typeof catalogue)[Metric]];
-    }),
-  );
-}
-
-/** Two files whatever their names, or two folders by relative names. */
-async function findPairs(
-  restored: string,
-  reference: string,
-): Promise<{ pairs: Pair[]; lonely: string[]; unused: string[] }> {
-  const [one, other] = await Promise.all([isFolder(restored), isFolder(reference)]);
-  if (one !== other)
-    throw new UserError(
-      `${restored} is a ${one ? 'folder' : 'file'}, ${reference} a ${other ? 'folder' : 'file'}`,
-      { hint: 'give two images, or two folders' },
-    );
-  if (!one)
-    return {
-      pairs: [{ name: stemOf(path.basename(restored)), restored, reference }],
-      lonely: [],
-      unused: [],
-    };
-  const results = await findInputs([restored]);
-  const references = await findInputs([reference]);
-  const byName = new Map(references.map((i) => [i.name.normalize('NFC'), i.file]));
-  const pairs: Pair[] = [];
-  const lonely: string[] = [];
-  for (const { name, file } of results) {
-    const match = byName.get(name.normalize('NFC'));
-    byName.delete(name.normalize('NFC'));
-    if (match === undefined) lonely.push(file);
-    else pairs.push({ name, restored: file, reference: match });
-  }
-  return { pairs, lonely, unused: [...byName.keys()] };
-}
-
-async function isFolder(given: string): Promise<boolean> {
-  return (await stat(given).catch(() => undefined))?.isDirectory() ?? false;
 }
 
 /** Where an image's operator record is, if anywhere: its path without `.operator.json`. */

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { writeAtomic } from '../files/atomic.ts';
 import type { Wanted } from '../pipeline/job.ts';
-import { sha256 } from '../pipeline/model.ts';
+import { sha256 } from '../files/sha256.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { writeResult, type Destination } from './destination.ts';
 import type { Identity } from './identity.ts';

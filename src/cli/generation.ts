@@ -23,7 +23,7 @@ import { openReport } from './report.ts';
 import { dueOf } from './resuming.ts';
 import { sampleAll } from './sampling.ts';
 import { settingsForNew, showSettings, type Settings } from './settings.ts';
-import { contentOf, modelFacts } from './sidecar.ts';
+import { digestsOf, modelFacts } from './sidecar.ts';
 import { versions } from './version.ts';
 
 /** Pixels between the images of a grid. */
@@ -55,7 +55,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
     ...(replay && { replay: hashOf(replay) }),
   };
   const { onnxruntime } = versions();
-  const made = { revision, onnxruntime, model: contentOf(facts), card: model.card, options };
+  const made = { revision, onnxruntime, model: digestsOf(facts), card: model.card, options };
   const common = digest({ ...made, size, format: destination.format, trace });
   const identify = async ({ name }: Input) => {
     return { identity: { options: common, input: digest({ name }) } };

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Degradation } from '../pipeline/degradation.ts';
-import { sha256, type Model } from '../pipeline/model.ts';
+import { sha256 } from '../files/sha256.ts';
+import type { Model } from '../pipeline/model.ts';
 import { readRecord, recordPath, valuesHash } from '../pipeline/record.ts';
 import type { Replay } from '../pipeline/replay.ts';
 import { computing } from './computing.ts';
@@ -12,7 +13,7 @@ import { sigmaOf, type Plan } from './degradation.ts';
 import { stemOf, type Input } from './inputs.ts';
 import type { Aims } from './losses.ts';
 import { settingsFor } from './settings.ts';
-import { contentOf, describeOperator, type ModelFacts } from './sidecar.ts';
+import { digestsOf, describeOperator, type ModelFacts } from './sidecar.ts';
 import { versions } from './version.ts';
 
 /** To be raised whenever the same options begin to give other bytes. */
@@ -54,7 +55,7 @@ export function identifier(context: IdentityContext): (input: Input) => Promise<
     revision,
     onnxruntime: versions().onnxruntime,
     ...computing(values),
-    model: contentOf(facts),
+    model: digestsOf(facts),
     card: model.card,
     steps,
     seed,

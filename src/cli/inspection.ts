@@ -14,7 +14,7 @@ import { opsetOf, readModel, type OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { checkModel, type Check } from '../pipeline/check.ts';
 import { estimateStep, type Estimate } from '../pipeline/estimate.ts';
-import { isFolder } from '../pipeline/latent/folder.ts';
+import { isFolder } from '../files/read.ts';
 import { graphFor, loadModel, type Model } from '../pipeline/model.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import { sizeOf } from '../tensor/tensor.ts';

@@ -6,7 +6,7 @@ import type { Loss } from '../losses/loss.ts';
 import type { ImageShape } from '../operators/operator.ts';
 import { findFeatureCard } from '../pipeline/feature-card.ts';
 import { loadLosses, type Wish } from '../pipeline/losses.ts';
-import { sha256 } from '../pipeline/model.ts';
+import { sha256 } from '../files/sha256.ts';
 import { lossOptions } from './loss-options.ts';
 import type { Values } from './options.ts';
 

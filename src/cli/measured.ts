@@ -1,5 +1,5 @@
 /** Writes measurements with the record of how they were made. */
-import { sha256 } from '../pipeline/model.ts';
+import { sha256 } from '../files/sha256.ts';
 import { writeRecord } from '../pipeline/record.ts';
 import path from 'node:path';
 import { writeResult } from './destination.ts';

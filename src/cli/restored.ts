@@ -1,7 +1,7 @@
 /** Writes a result: image first, sidecar last, so that a sidecar means a whole result. */
 import path from 'node:path';
 import { writeAtomic } from '../files/atomic.ts';
-import { sha256 } from '../pipeline/model.ts';
+import { sha256 } from '../files/sha256.ts';
 import type { Posterior } from '../pipeline/posterior.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { writeResult, type Destination } from './destination.ts';

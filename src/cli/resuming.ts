@@ -3,7 +3,7 @@ import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
-import { sha256 } from '../pipeline/model.ts';
+import { sha256 } from '../files/sha256.ts';
 import type { Destination } from './destination.ts';
 import type { Identity } from './identity.ts';
 import type { Input } from './inputs.ts';

@@ -4,10 +4,12 @@ import path from 'node:path';
 import { psnr } from '../metrics/psnr.ts';
 import { ssim } from '../metrics/ssim.ts';
 import { resizeLanczos } from '../image/resize.ts';
+import { sha256 } from '../files/sha256.ts';
 import { externalFiles } from '../onnx/external.ts';
 import { applyOperator } from '../pipeline/degrade.ts';
 import type { Degradation } from '../pipeline/degradation.ts';
-import { modelHash, sha256, type Model } from '../pipeline/model.ts';
+import { modelHash } from '../pipeline/content.ts';
+import type { Model } from '../pipeline/model.ts';
 import { valuesHash } from '../pipeline/record.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sizeOf, type Example } from './examples.ts';
@@ -59,7 +61,7 @@ export async function modelFacts(model: Model): Promise<ModelFacts> {
 }
 
 /** What results follow from of a model's files, whatever these are called. */
-export function contentOf({ sha256: own, weights = [] }: ModelFacts): readonly string[] {
+export function digestsOf({ sha256: own, weights = [] }: ModelFacts): readonly string[] {
   return [own, ...weights];
 }
 

@@ -9,6 +9,11 @@ export function isFile(path: string): boolean {
   return existsSync(path) && statSync(path).isFile();
 }
 
+/** Whether there is a folder of that name. */
+export function isFolder(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
+}
+
 /** @throws UserError if the file cannot be read. */
 export async function readBytes(path: string): Promise<Buffer> {
   try {

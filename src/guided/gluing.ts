@@ -8,7 +8,7 @@ import type { ImageShape, Operator } from '../operators/operator.ts';
 import { simplify } from '../simplify/simplify.ts';
 import { sizeOf, type Tensor } from '../tensor/tensor.ts';
 import { encode } from './decoded.ts';
-import { ports } from './guided.ts';
+import { operatorInputs } from './guided.ts';
 
 export interface Encoder {
   /** Resolved for canvases of one shape. */
@@ -79,12 +79,7 @@ export function adjointGraph(operator: Operator, shape: ImageShape): Graph {
   const b = new GraphBuilder(emptyGraph('adjoint', defaultOpset));
   const x = b.input('x', 'float32', [1, ...shape]);
   const y = b.input('y', 'float32', [1, ...operator.measured(shape)]);
-  const parameters = Object.fromEntries(
-    Object.entries(operator.parameters).map(([name, p]) => [
-      name,
-      b.input(ports.parameter(name), 'float32', [1, ...p.shape]),
-    ]),
-  );
-  b.output(adjoint(b, operator.A(b, x, parameters), x, y), 'image');
+  const predicted = operator.A(b, x, operatorInputs(b, operator));
+  b.output(adjoint(b, predicted, x, y), 'image');
   return simplify(b.graph);
 }

@@ -138,15 +138,19 @@ export function appendLosses(
 export function operatorGraph(operator: Operator, shape: ImageShape): Graph {
   const b = new GraphBuilder();
   const x = b.input('x', 'float32', [1, ...shape]);
-  const parameters = Object.fromEntries(
-    Object.entries(operator.parameters).map(([name, p]) => [
+  operator.measured(shape);
+  b.output(operator.A(b, x, operatorInputs(b, operator)), 'y');
+  return b.graph;
+}
+
+/** The parameters of an operator as inputs of a graph of one image. */
+export function operatorInputs(b: GraphBuilder, { parameters }: Operator): Record<string, Value> {
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, p]) => [
       name,
       b.input(ports.parameter(name), 'float32', [1, ...p.shape]),
     ]),
   );
-  operator.measured(shape);
-  b.output(operator.A(b, x, parameters), 'y');
-  return b.graph;
 }
 
 /** Appends ε and x̂₀ to a model's graph; they, and the raw variance, become its outputs. */

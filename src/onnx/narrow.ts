@@ -5,13 +5,12 @@
  * them element by element or moves their results stays in it. Statistics, exponentials and sums over
  * many values stay in float32, and so does all that is not the network: prediction, operators, losses.
  */
-import { create } from '@bufbuild/protobuf';
 import { Float16Array } from '@petamoriken/float16';
 import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
 import { amend } from './amend.ts';
-import { makeAttributes } from './attributes.ts';
-import { dtypes, type DType } from './dtype.ts';
+import { castNode } from './cast.ts';
+import type { DType } from './dtype.ts';
 import { reads, type Graph } from './graph.ts';
 import { bytesOf, float32Values, type Initializer } from './initializer.ts';
 
@@ -99,14 +98,4 @@ function halved(t: Initializer): Initializer {
   const bytes = (): Uint8Array =>
     bytesOf(new Uint16Array(Float16Array.from(float32Values(t)).buffer));
   return { dtype: 'float16', shape: t.shape, bytes };
-}
-
-function castNode(from: string, to: string, dtype: Either): NodeProto {
-  return create(NodeProtoSchema, {
-    opType: 'Cast',
-    name: `${to}/Cast`,
-    input: [from],
-    output: [to],
-    attribute: makeAttributes({ to: dtypes[dtype].code }),
-  });
 }

@@ -1,6 +1,11 @@
-/** How much memory a graph's values take while it runs. */
+/** How much memory a graph takes: its constants, and its values while it runs. */
 import type { Graph } from './graph.ts';
 import { byteLength } from './initializer.ts';
+
+/** Bytes of all constants. */
+export function constantBytes({ initializers }: Pick<Graph, 'initializers'>): number {
+  return [...initializers.values()].reduce((n, t) => n + byteLength(t), 0);
+}
 
 /** The most bytes of computed values that are alive at once, if each dies with its last use. */
 export function peakBytes(graph: Graph): number {

@@ -5,7 +5,6 @@
  * which is slower, loses precision, and leaves a graph that can hardly be differentiated. Inputs
  * and outputs keep their type.
  */
-import { create } from '@bufbuild/protobuf';
 import {
   AttributeProtoSchema,
   NodeProtoSchema,
@@ -14,7 +13,7 @@ import {
   type ValueInfoProto,
 } from 'onnx-buf';
 import { amend } from './amend.ts';
-import { makeAttributes } from './attributes.ts';
+import { castNode } from './cast.ts';
 import { asFloat32 } from './constants.ts';
 import { dtypes } from './dtype.ts';
 import type { Value } from './graph.ts';
@@ -79,14 +78,4 @@ function wideAttribute(a: Attribute): Attribute {
     return amend(AttributeProtoSchema, a, { t });
   }
   return a;
-}
-
-function castNode(from: string, to: string, dtype: 'float16' | 'float32'): NodeProto {
-  return create(NodeProtoSchema, {
-    opType: 'Cast',
-    name: `${to}/Cast`,
-    input: [from],
-    output: [to],
-    attribute: makeAttributes({ to: dtypes[dtype].code }),
-  });
 }

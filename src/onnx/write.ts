@@ -15,6 +15,7 @@ import {
 } from 'onnx-buf';
 import type { Graph, Value } from './graph.ts';
 import { byteLength, type Initializer } from './initializer.ts';
+import { constantBytes } from './peak.ts';
 import { graphToProto, inlineTensor, tensorHead, valueInfo } from './proto.ts';
 
 export interface WriteOptions {
@@ -51,7 +52,7 @@ export async function writeGraph(
   options: WriteOptions = {},
 ): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true });
-  const total = [...graph.initializers.values()].reduce((n, t) => n + byteLength(t), 0);
+  const total = constantBytes(graph);
   const externalFrom = options.externalFrom ?? (total > inlineLimit ? 1024 : Infinity);
   const data = `${path.basename(file)}.data`;
   const temporary = { model: `${file}.part`, data: path.join(path.dirname(file), `${data}.part`) };

@@ -1,9 +1,10 @@
 /** Makes measurements of clean images. */
-import { operatorGraph, ports } from '../guided/guided.ts';
+import { operatorGraph } from '../guided/guided.ts';
 import { imageShape, type Operator } from '../operators/operator.ts';
 import { openGraph } from '../session/session.ts';
 import { gaussian, noiseKey } from '../tensor/noise.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { operatorFeeds } from './feeds.ts';
 
 /**
  * A(x) of one image, without noise.
@@ -13,10 +14,7 @@ export async function applyOperator(operator: Operator, image: Tensor): Promise<
   const batch = tensor([1, ...image.shape], image.data);
   const session = await openGraph(operatorGraph(operator, imageShape(image)));
   try {
-    const feeds: Record<string, Tensor> = { x: batch };
-    for (const [name, p] of Object.entries(operator.parameters))
-      feeds[ports.parameter(name)] = tensor([1, ...p.shape], p.data);
-    const y = (await session.run(feeds))['y'] as Tensor;
+    const y = (await session.run({ x: batch, ...operatorFeeds(operator) }))['y'] as Tensor;
     return tensor(y.shape.slice(1), y.data);
   } finally {
     await session.release();

@@ -12,7 +12,7 @@ import { gaussian, noiseKey } from '../tensor/noise.ts';
 import { zeros } from '../tensor/tensor.ts';
 import { classCondition } from './condition.ts';
 import { openDenoiser } from './denoiser.ts';
-import { betasOf, loadModel, seenShape, type Model, type Size } from './model.ts';
+import { betasOf, imageChannels, loadModel, seenShape, type Model, type Size } from './model.ts';
 import type { About } from './prepared.ts';
 import { probeNetwork } from './probe.ts';
 import type { Verdict } from './trust.ts';
@@ -47,8 +47,7 @@ export async function diagnose(
   session: SessionOptions,
 ): Promise<Diagnosis> {
   const { card } = model;
-  const channels = card.latent ? 3 : model.channels;
-  const image = [channels, canvas.height, canvas.width] as const;
+  const image = [imageChannels(model), canvas.height, canvas.width] as const;
   const losses = [measurementLoss(gaussianBlur({ size: 3, std: 1 }), zeros(image))];
   const condition = classCondition(model, card.classes ? 0 : undefined);
   const subject = { losses, condition };

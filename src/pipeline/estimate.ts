@@ -3,8 +3,7 @@ import { guidedGraph } from '../guided/guided.ts';
 import { measurementLoss } from '../guided/measured.ts';
 import { bytesMoved, flopsOf } from '../onnx/flops.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { byteLength } from '../onnx/initializer.ts';
-import { peakBytes } from '../onnx/peak.ts';
+import { constantBytes, peakBytes } from '../onnx/peak.ts';
 import { inpainting } from '../operators/inpainting.ts';
 import { measureSpeed, type Speed } from '../session/speed.ts';
 import type { SessionOptions } from '../session/session.ts';
@@ -43,7 +42,7 @@ export async function estimateStep(
   const losses = [measurementLoss(operator, zeros(image))];
   const placement = { image, top: 0, left: 0 };
   const guided = guidedGraph(graph, model.card, { losses, placement });
-  const weights = [...guided.initializers.values()].reduce((n, t) => n + byteLength(t), 0);
+  const weights = constantBytes(guided);
   const speed = await measureSpeed(options);
   return {
     flops: { forward: flopsOf(graph), guided: flopsOf(guided) },

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { isRecord } from '../card/read.ts';
-import { UserError } from '../errors.ts';
-import { readBytes } from '../files/read.ts';
+import { showIssues, UserError } from '../errors.ts';
+import { readJson } from '../files/json.ts';
 
 const perChannel = z.tuple([z.number(), z.number(), z.number()]);
 
@@ -41,13 +41,7 @@ export async function findFeatureCard(
 ): Promise<FeatureCard | undefined> {
   const file = featureCardFile(network);
   if (!existsSync(file)) return undefined;
-  let content: unknown;
-  try {
-    content = JSON.parse((await readBytes(file)).toString('utf8'));
-  } catch (cause) {
-    if (cause instanceof UserError) throw cause;
-    throw new UserError(`${file}: not JSON: ${(cause as Error).message}`, { cause });
-  }
+  const content = await readJson(file);
   return featureCardOf(isRecord(content) ? { ...content, ...overrides } : content, file);
 }
 
@@ -66,6 +60,5 @@ export async function readFeatureCard(
 function featureCardOf(content: unknown, where: string): FeatureCard {
   const parsed = featureCard.safeParse(content);
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((i) => `${i.path.join('.') || 'card'}: ${i.message}`);
-  throw new UserError(`${where}: ${issues.join('; ')}`);
+  throw new UserError(`${where}: ${showIssues(parsed.error, 'card')}`);
 }

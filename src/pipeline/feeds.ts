@@ -2,6 +2,7 @@
 import { ports } from '../guided/guided.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { ModelInput } from '../onnx/dims.ts';
+import type { Operator } from '../operators/operator.ts';
 import type { Step } from '../schedules/respace.ts';
 import { stack } from '../tensor/batch.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
@@ -16,6 +17,16 @@ export function parametersOf(losses: readonly (readonly Loss[])[]): Record<strin
     for (const [name, value] of Object.entries(stacked)) all[ports.lossParameter(i, name)] = value;
   }
   return all;
+}
+
+/** Those of an operator by itself, for one image. */
+export function operatorFeeds({ parameters }: Operator): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, { shape, data }]) => [
+      ports.parameter(name),
+      tensor([1, ...shape], data),
+    ]),
+  );
 }
 
 /** The same for each image of a batch. */

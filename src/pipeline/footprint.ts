@@ -5,8 +5,7 @@ import { guidedGraph, stepGraph, type Aim } from '../guided/guided.ts';
 import { blendedGraph, windowGradientGraph, windowGraph } from '../guided/windowed.ts';
 import { lossesAt } from '../losses/loss.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { byteLength } from '../onnx/initializer.ts';
-import { peakBytes } from '../onnx/peak.ts';
+import { constantBytes, peakBytes } from '../onnx/peak.ts';
 import { classifierAt } from './classifier.ts';
 import {
   classifierFreeNetwork,
@@ -67,7 +66,7 @@ export async function footprint(
     graphs.push(...[undefined, ...aims].map((aim) => blendedGraph(shape, model.card, aim)));
   if (decoder) graphs.push(decoderGraph(decoder));
   // Beside the weights as they are, ONNX Runtime keeps a copy packed for its kernels.
-  const fixed = 2 * graphs.reduce((n, g) => n + weights(g), 0);
+  const fixed = 2 * graphs.reduce((n, g) => n + constantBytes(g), 0);
   return { fixed, perImage: Math.max(...graphs.map(peakBytes)) };
 }
 
@@ -78,8 +77,4 @@ async function networksOf(input: FormsInput, size: Size): Promise<Network[]> {
   if (!free || free.scale === 0 || free.interval)
     networks.push(await conditionalNetwork(input, size));
   return networks;
-}
-
-function weights({ initializers }: Graph): number {
-  return [...initializers.values()].reduce((n, t) => n + byteLength(t), 0);
 }

@@ -1,6 +1,4 @@
 /** A network ready to be sampled with. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Card, CardFile } from '../card/card.ts';
@@ -8,6 +6,7 @@ import { completeCard } from '../card/complete.ts';
 import { overrideCard, type CardOverrides } from '../card/override.ts';
 import { readCard } from '../card/read.ts';
 import { UserError } from '../errors.ts';
+import { isFolder } from '../files/read.ts';
 import { modelInput, type ModelInput } from '../onnx/dims.ts';
 import { feedConstants } from '../onnx/feed.ts';
 import type { Graph } from '../onnx/graph.ts';
@@ -15,7 +14,7 @@ import type { ImageShape } from '../operators/operator.ts';
 import { readModel, type OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { readPipeline } from './latent/read.ts';
-import { filesBeside, isFolder, type Parts } from './latent/folder.ts';
+import type { Parts } from './latent/folder.ts';
 import { betas } from '../schedules/betas.ts';
 import { unitRangeBetas } from '../schedules/unit-range.ts';
 import { resolveGraph } from '../session/resolve.ts';
@@ -223,22 +222,4 @@ export function canvasFor(
   }
   const up = (n: number): number => Math.ceil(n / card.multiple) * card.multiple;
   return { height: up(image.height), width: up(image.width) };
-}
-
-/** SHA-256 of a model's file, in hexadecimal; of a pipeline, of those of all its parts. */
-export async function modelHash({ file, parts }: Model): Promise<string> {
-  if (!parts) return sha256(file);
-  const { unet, decoder, encoder, textEncoder, tokenizer, scheduler } = parts;
-  const words = tokenizer && path.join(tokenizer, 'vocab.json');
-  const hash = createHash('sha256');
-  for (const part of [unet, decoder, encoder, textEncoder, words, scheduler])
-    for (const each of part ? filesBeside(part) : []) hash.update(await sha256(each));
-  return hash.digest('hex');
-}
-
-/** SHA-256 of a file, in hexadecimal. */
-export async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
-  return hash.digest('hex');
 }

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../errors.ts';
+import { showIssues, UserError } from '../errors.ts';
+import { parseJson } from '../files/json.ts';
 import { writeAtomic } from '../files/atomic.ts';
 import { readBytes } from '../files/read.ts';
 import { writeImage } from '../image/write.ts';
@@ -129,16 +130,9 @@ export async function readRecord(
 }
 
 function parseRecord(bytes: Buffer, file: string): OperatorRecord {
-  let content: unknown;
-  try {
-    content = JSON.parse(bytes.toString('utf8'));
-  } catch (cause) {
-    throw new UserError(`${file}: not JSON: ${(cause as Error).message}`, { cause });
-  }
-  const parsed = operatorRecord.safeParse(content);
+  const parsed = operatorRecord.safeParse(parseJson(bytes.toString('utf8'), file));
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((i) => `${i.path.join('.') || 'record'}: ${i.message}`);
-  throw new UserError(`${file}: ${issues.join('; ')}`, {
+  throw new UserError(`${file}: ${showIssues(parsed.error, 'record')}`, {
     hint: 'operator records are written by `dsg degrade`; give the options instead, or make it again',
   });
 }

@@ -3,6 +3,7 @@ import { UserError } from '../errors.ts';
 import type { Step } from '../schedules/respace.ts';
 import { stack } from '../tensor/batch.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { repeated } from './feeds.ts';
 
 /** Noise recorded elsewhere, to be used instead of the generator's. */
 export interface Replay {
@@ -34,10 +35,9 @@ export function replayed(
     throw new UserError(
       `replay: noise is [${noise.shape.join()}], sampling needs at least [${steps.length},1,${shape.join()}]`,
     );
-  const repeated = (data: Float32Array): Tensor =>
-    stack(Array.from({ length: batch }, () => tensor(shape, data)));
+  const forAll = (data: Float32Array): Tensor => stack(repeated(tensor(shape, data), batch));
   return {
-    x: repeated(x_T.data),
+    x: forAll(x_T.data),
     noise: (step) => {
       if (!noise)
         throw new UserError(
@@ -47,7 +47,7 @@ export function replayed(
           },
         );
       const row = steps.length - 1 - step.index;
-      return repeated(noise.data.subarray(row * size, (row + 1) * size));
+      return forAll(noise.data.subarray(row * size, (row + 1) * size));
     },
   };
 }

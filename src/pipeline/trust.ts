@@ -16,7 +16,7 @@ export type Verdict = Readonly<Record<string, number>>;
  * How far a device may be from the CPU in float32. Rounding stays well below, in float32 also where
  * convolutions are computed in TF32; a wrong kernel is far beyond.
  */
-export const tolerances: Readonly<Record<Precision, number>> = {
+const tolerances: Readonly<Record<Precision, number>> = {
   fp32: 0.02,
   fp16: 0.1,
   bf16: 0.25,
@@ -70,7 +70,7 @@ export function showError(error: number): string {
  * Feeds for every input: those given, and of what is left small normal numbers for floats, as an
  * image has, and zeros for indices.
  */
-export function exampleFeeds(
+function exampleFeeds(
   graph: Graph,
   given: Readonly<Record<string, Tensor>>,
 ): Record<string, Tensor> {

@@ -1,6 +1,7 @@
 /** results.json: what a benchmark measured, with all that is needed to read and to repeat it. */
 import { z } from 'zod';
-import { UserError } from '../errors.ts';
+import { showIssues, UserError } from '../errors.ts';
+import { parseJson } from '../files/json.ts';
 
 /** JSON has no infinity: it is written as null, and the metric's definition says so. */
 const number = z
@@ -136,18 +137,9 @@ export type Scores = z.infer<typeof scores>;
  * @throws UserError for a text that is no results.json of this version
  */
 export function parseResults(text: string, where: string): Results {
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch (cause) {
-    throw new UserError(`${where}: not JSON: ${(cause as Error).message}`, { cause });
-  }
-  const parsed = resultsSchema.safeParse(content);
+  const parsed = resultsSchema.safeParse(parseJson(text, where));
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues
-    .slice(0, 5)
-    .map((i) => `${i.path.join('.') || 'results'}: ${i.message}`);
-  throw new UserError(`${where}: ${issues.join('; ')}`, {
+  throw new UserError(`${where}: ${showIssues(parsed.error, 'results', 5)}`, {
     hint: 'results.json is written by `dsg bench`; if another version wrote it, run it again',
   });
 }

@@ -78,7 +78,7 @@ export function showDevice(wanted: Device): string {
 }
 
 /** How the CUDA provider comes into this installation. */
-export function cudaRemedy(): string {
+function cudaRemedy(): string {
   if (process.platform === 'linux' && process.arch === 'x64')
     return `${cudaInstall()}   (with CUDA 12 and cuDNN 9; \`dsg doctor\` checks them)`;
   if (process.platform === 'win32')

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { Float16Array } from '@petamoriken/float16';
 import type { InferenceSession } from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
-import { byteLength } from '../onnx/initializer.ts';
 import type { Graph } from '../onnx/graph.ts';
+import { constantBytes } from '../onnx/peak.ts';
 import { encodeGraph, writeGraph } from '../onnx/write.ts';
 import { showShape, tensor, type Tensor } from '../tensor/tensor.ts';
 import { chooseDevice, providersFor, type Device } from './device.ts';
@@ -47,8 +47,8 @@ const inMemoryLimit = 8 << 20;
  */
 export async function openGraph(given: Graph, options: SessionOptions = {}): Promise<Session> {
   const graph = formFor(options.device ?? 'cpu', given);
-  const size = [...graph.initializers.values()].reduce((n, t) => n + byteLength(t), 0);
-  if (size <= inMemoryLimit) return openModel(encodeGraph(graph), graph.name, options);
+  if (constantBytes(graph) <= inMemoryLimit)
+    return openModel(encodeGraph(graph), graph.name, options);
   const folder = await mkdtemp(path.join(tmpdir(), 'dsg-graph-'));
   const discard = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {

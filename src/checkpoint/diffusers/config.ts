@@ -1,6 +1,6 @@
 /** `config.json` of a diffusers `UNet2DModel`, and what of it can be built. */
 import { z } from 'zod';
-import { UserError } from '../../errors.ts';
+import { showIssues, UserError } from '../../errors.ts';
 
 const side = z.int().positive();
 /** Beyond this a number is damage, not design. */
@@ -49,10 +49,10 @@ export const upBlocks = ['UpBlock2D', 'AttnUpBlock2D', 'ResnetUpsampleBlock2D'];
  */
 export function parseConfig(content: unknown, where: string): Config {
   const parsed = schema.safeParse(content);
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map((i) => `${i.path.join('.') || 'config'}: ${i.message}`);
-    throw new UserError(`${where}: not the config of a UNet2DModel: ${issues.join('; ')}`);
-  }
+  if (!parsed.success)
+    throw new UserError(
+      `${where}: not the config of a UNet2DModel: ${showIssues(parsed.error, 'config')}`,
+    );
   const config = parsed.data;
   const refused = obstacles(config);
   if (refused.length > 0)

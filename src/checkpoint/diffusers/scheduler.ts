@@ -1,7 +1,7 @@
 /** From `scheduler_config.json` to the fields of a model card. */
 import { z } from 'zod';
 import type { CardFile } from '../../card/card.ts';
-import { UserError } from '../../errors.ts';
+import { showIssues, UserError } from '../../errors.ts';
 
 const schema = z.looseObject({
   _class_name: z.string().default('DDPMScheduler'),
@@ -91,6 +91,5 @@ export function cardOfLatentScheduler(
 function parse(content: unknown, where: string): z.infer<typeof schema> {
   const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`);
-  throw new UserError(`${where}: not a scheduler's config: ${issues.join('; ')}`);
+  throw new UserError(`${where}: not a scheduler's config: ${showIssues(parsed.error, 'config')}`);
 }

@@ -5,7 +5,7 @@ import { measurementLoss } from '../../guided/measured.ts';
 import { blendedGraph, windowGradientGraph, windowGraph } from '../../guided/windowed.ts';
 import { flopsOf } from '../../onnx/flops.ts';
 import type { Graph } from '../../onnx/graph.ts';
-import { byteLength } from '../../onnx/initializer.ts';
+import { constantBytes, peakBytes } from '../../onnx/peak.ts';
 import { modelInputs } from '../../onnx/skeleton.ts';
 import { inpainting } from '../../operators/inpainting.ts';
 import { measureSpeed } from '../../session/speed.ts';
@@ -13,7 +13,6 @@ import type { SessionOptions } from '../../session/session.ts';
 import { zeros, type Tensor } from '../../tensor/tensor.ts';
 import { secondsOf } from '../estimate.ts';
 import { graphFor, seenShape, seenSize, type Model, type Size } from '../model.ts';
-import { peakBytes } from '../../onnx/peak.ts';
 import { decoderFor } from './autoencoder.ts';
 
 export interface Stage {
@@ -62,7 +61,7 @@ export async function estimatePipeline(
     stage: name,
     flops: flopsOf(graph),
     // Once as they are, once packed for the kernels.
-    bytes: { weights: 2 * weightsOf(graph), values: peakBytes(graph) },
+    bytes: { weights: 2 * constantBytes(graph), values: peakBytes(graph) },
     seconds: secondsOf(graph, speed),
   });
   const forward = stage('network', windowGraph(network.graph, network.card));
@@ -84,10 +83,6 @@ export async function estimatePipeline(
 function memoryOf(stages: readonly Stage[]): number {
   const weights = stages.reduce((n, { bytes }) => n + bytes.weights, 0);
   return weights + Math.max(...stages.map(({ bytes }) => bytes.values));
-}
-
-function weightsOf({ initializers }: Graph): number {
-  return [...initializers.values()].reduce((n, t) => n + byteLength(t), 0);
 }
 
 /** An embedded prompt of CLIP's length, as far as the file leaves it open. */

@@ -1,5 +1,5 @@
 /** The folder that diffusers and optimum export a latent pipeline to: what lies where in it. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../../errors.ts';
 
@@ -12,11 +12,6 @@ export interface Parts {
   /** A folder. */
   readonly tokenizer: string | undefined;
   readonly scheduler: string;
-}
-
-/** Whether a model is given as a folder rather than as an ONNX file. */
-export function isFolder(model: string): boolean {
-  return statSync(model, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** @throws UserError naming every part that is missing */

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { CardFile } from '../../card/card.ts';
 import { cardOfLatentScheduler } from '../../checkpoint/diffusers/scheduler.ts';
-import { UserError } from '../../errors.ts';
+import { showIssues, UserError } from '../../errors.ts';
 import { readJson } from '../../files/json.ts';
 import { readModel, type OnnxModel } from '../../onnx/read.ts';
 import { modelInputs } from '../../onnx/skeleton.ts';
@@ -126,6 +126,5 @@ async function config<T extends z.ZodType>(schema: T, ...folders: string[]): Pro
   const file = folders.map((folder) => path.join(folder, 'config.json')).find(existsSync);
   const parsed = schema.safeParse(file === undefined ? {} : await readJson(file));
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((i) => `${i.path.join('.') || 'config'}: ${i.message}`);
-  throw new UserError(`${file}: ${issues.join('; ')}`);
+  throw new UserError(`${file}: ${showIssues(parsed.error, 'config')}`);
 }

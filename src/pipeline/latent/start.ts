@@ -1,11 +1,12 @@
 /** Where sampling begins: at the latent of a simple reconstruction, with the noise of the first step. */
 import { UserError } from '../../errors.ts';
 import { adjointGraph } from '../../guided/gluing.ts';
-import { ports, type Placement } from '../../guided/guided.ts';
+import type { Placement } from '../../guided/guided.ts';
 import { openGraph } from '../../session/session.ts';
 import { stack } from '../../tensor/batch.ts';
 import { tensor, zeros, type Tensor } from '../../tensor/tensor.ts';
 import type { Step } from '../../schedules/respace.ts';
+import { operatorFeeds } from '../feeds.ts';
 import type { Job, Measured } from '../job.ts';
 import type { Size } from '../model.ts';
 import type { Autoencoder } from './autoencoder.ts';
@@ -50,12 +51,11 @@ async function reconstruction(
 ): Promise<Tensor> {
   const session = await openGraph(adjointGraph(operator, image));
   try {
-    const feeds: Record<string, Tensor> = {
+    const feeds = {
       x: zeros([1, ...image]),
       y: tensor([1, ...y.shape], y.data),
+      ...operatorFeeds(operator),
     };
-    for (const [name, p] of Object.entries(operator.parameters))
-      feeds[ports.parameter(name)] = tensor([1, ...p.shape], p.data);
     const found = (await session.run(feeds))['image'] as Tensor;
     return tensor(
       image,

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { readModel } from '../../../src/onnx/read.ts';
 import { writeGraph } from '../../../src/onnx/write.ts';
 import { promptCondition } from '../../../src/pipeline/latent/prompt.ts';
-import { canvasFor, graphFor, loadModel, modelHash } from '../../../src/pipeline/model.ts';
+import { modelHash } from '../../../src/pipeline/content.ts';
+import { canvasFor, graphFor, loadModel } from '../../../src/pipeline/model.ts';
 import { resolveGraph } from '../../../src/session/resolve.ts';
 import { copiedPipeline, pipelineFolder } from '../../helpers/latent.ts';
 

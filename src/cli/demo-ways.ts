@@ -1,0 +1,39 @@
+/** What `dsg demo` compares. */
+import type { Card } from '../card/card.ts';
+import { preset } from '../guidance/presets.ts';
+import type { Task } from '../pipeline/degradation.ts';
+import type { Method } from '../pipeline/method.ts';
+
+export const titles: Record<Task, string> = {
+  inpaint: 'inpainting',
+  sr: 'super-resolution ×4',
+  deblur: 'deblurring',
+};
+
+export interface Way {
+  readonly title: string;
+  method(task: Task, steps: number, given: { card: Card; side: number }): Method;
+}
+
+/** The last is compared with those before. */
+export const ways: readonly Way[] = [
+  {
+    title: 'DPS as published',
+    method: (task, steps) => ({ name: 'dps', ...preset(task, 'dps', steps, 'article') }),
+  },
+  {
+    title: 'DPS tuned',
+    method(task, steps, { card, side }) {
+      const { stepSize } = preset(task, 'dps', steps, card.presets);
+      // It is for 256×256, and grows as the side: see bench/README.md.
+      return { name: 'dps', stepSize: (stepSize * side) / 256 };
+    },
+  },
+  {
+    title: 'DPS+DSG',
+    method: (task, steps, { card }) => ({
+      name: 'dsg',
+      ...preset(task, 'dsg', steps, card.presets),
+    }),
+  },
+];

@@ -1,0 +1,42 @@
+/** Which result is compared with which reference. */
+import path from 'node:path';
+import { UserError } from '../errors.ts';
+import { isFolder } from '../files/read.ts';
+import { findInputs, stemOf } from './inputs.ts';
+
+export interface Pair {
+  readonly name: string;
+  readonly restored: string;
+  readonly reference: string;
+}
+
+/** Two files whatever their names, or two folders by relative names. */
+export async function findPairs(
+  restored: string,
+  reference: string,
+): Promise<{ pairs: Pair[]; lonely: string[]; unused: string[] }> {
+  const [one, other] = [isFolder(restored), isFolder(reference)];
+  if (one !== other)
+    throw new UserError(
+      `${restored} is a ${one ? 'folder' : 'file'}, ${reference} a ${other ? 'folder' : 'file'}`,
+      { hint: 'give two images, or two folders' },
+    );
+  if (!one)
+    return {
+      pairs: [{ name: stemOf(path.basename(restored)), restored, reference }],
+      lonely: [],
+      unused: [],
+    };
+  const results = await findInputs([restored]);
+  const references = await findInputs([reference]);
+  const byName = new Map(references.map((i) => [i.name.normalize('NFC'), i.file]));
+  const pairs: Pair[] = [];
+  const lonely: string[] = [];
+  for (const { name, file } of results) {
+    const match = byName.get(name.normalize('NFC'));
+    byName.delete(name.normalize('NFC'));
+    if (match === undefined) lonely.push(file);
+    else pairs.push({ name, restored: file, reference: match });
+  }
+  return { pairs, lonely, unused: [...byName.keys()] };
+}
