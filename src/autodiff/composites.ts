@@ -2,16 +2,26 @@
 import type { NodeProto } from 'onnx-buf';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { producers, valueOf, type Graph, type Value } from '../onnx/graph.ts';
+import { attentionCore } from './attention-core.ts';
 import type { Path } from './gradients.ts';
 import { normalizedSilu } from './normalized-silu.ts';
 import type { Forms } from './rule.ts';
 import { siluGradient } from './silu.ts';
 
 export interface Composite {
-  /** The value that the group is a function of. */
-  readonly input: string;
-  /** The gradient of `input`, of that of what the group's last node puts out. */
-  readonly gradient: (b: GraphBuilder, g: Value) => Value;
+  /** The values on the path that the group is a function of. */
+  readonly inputs: readonly string[];
+  /** Their gradients, of that of what the group's last node puts out. */
+  readonly gradients: (b: GraphBuilder, g: Value) => readonly Value[];
+}
+
+/** What decides whether nodes are a group. */
+export interface Surroundings {
+  readonly graph: Graph;
+  readonly path: Path;
+  readonly maker: ReadonlyMap<string, NodeProto>;
+  readonly uses: ReadonlyMap<string, number>;
+  readonly forms: Forms;
 }
 
 /** The composites on a path, by the node that comes last in each. */
@@ -22,30 +32,36 @@ export function composites(graph: Graph, path: Path, forms: Forms): Map<NodeProt
   for (const { name } of graph.outputs) uses.set(name, (uses.get(name) ?? 0) + 1);
   const maker = producers(graph);
   const found = new Map<NodeProto, Composite>();
+  const around: Surroundings = { graph, path, maker, uses, forms };
   for (const node of path.nodes) {
-    if (node.opType !== 'Mul') continue;
-    const [a = '', b = ''] = node.input;
-    for (const [z, s] of [
-      [a, b],
-      [b, a],
-    ] as const) {
-      const sigmoid = maker.get(s);
-      // A sigmoid with another use has a gradient of its own.
-      if (sigmoid?.opType !== 'Sigmoid' || sigmoid.input[0] !== z || uses.get(s) !== 1) continue;
-      const group =
-        forms.normalizedSilu === 'sliced'
-          ? normalizedSilu({ graph, path, maker, uses, forms }, z)
-          : undefined;
-      found.set(node, group ?? silu(z, s));
-    }
+    const group = attentionCore(around, node) ?? activation(around, node);
+    if (group) found.set(node, group);
   }
   return found;
+}
+
+/** The composite that ends in z · sigmoid(z). */
+function activation(around: Surroundings, node: NodeProto): Composite | undefined {
+  if (node.opType !== 'Mul') return undefined;
+  const [a = '', b = ''] = node.input;
+  for (const [z, s] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const sigmoid = around.maker.get(s);
+    // A sigmoid with another use has a gradient of its own.
+    if (sigmoid?.opType !== 'Sigmoid' || sigmoid.input[0] !== z || around.uses.get(s) !== 1)
+      continue;
+    const sliced = around.forms.normalizedSilu === 'sliced';
+    return (sliced ? normalizedSilu(around, z) : undefined) ?? silu(z, s);
+  }
+  return undefined;
 }
 
 /** SiLU, which exporters write as z · sigmoid(z). */
 function silu(z: string, sigmoid: string): Composite {
   return {
-    input: z,
-    gradient: (b, g) => siluGradient(b, valueOf(b.graph, z), valueOf(b.graph, sigmoid), g),
+    inputs: [z],
+    gradients: (b, g) => [siluGradient(b, valueOf(b.graph, z), valueOf(b.graph, sigmoid), g)],
   };
 }

@@ -24,6 +24,7 @@ export const defaultForms: Forms = {
   normalization: 'layer',
   recompute: 'cheap',
   normalizedSilu: 'sliced',
+  attention: 'sliced',
 };
 
 /**
@@ -34,6 +35,7 @@ export const gpuForms: Forms = {
   ...defaultForms,
   convolution: 'transposed',
   normalizedSilu: 'whole',
+  attention: 'whole',
 };
 
 /**
@@ -81,8 +83,9 @@ export function gradients(
     if (incoming.every((g) => g === undefined)) continue;
     b.scope = `${node.name || node.output[0]}/vjp`;
     const group = joint.get(node);
-    if (group && path.values.has(group.input)) {
-      contribute(group.input, group.gradient(b, incoming[0] as Value));
+    if (group?.inputs.every((name) => path.values.has(name))) {
+      const found = group.gradients(b, incoming[0] as Value);
+      group.inputs.forEach((name, i) => contribute(name, found[i] as Value));
       continue;
     }
     const rule = ruleFor(node.opType, graph.opset);

@@ -11,23 +11,14 @@ import { intAttr } from '../onnx/attributes.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { valueOf, type Graph, type Value } from '../onnx/graph.ts';
 import { sizeOf } from '../tensor/tensor.ts';
-import type { Composite } from './composites.ts';
-import type { Path } from './gradients.ts';
+import type { Composite, Surroundings } from './composites.ts';
 import { isFilledWith } from './derived.ts';
-import { RuleContext, type Forms } from './rule.ts';
+import { RuleContext } from './rule.ts';
 import { centred, layer } from './rules/normalization.ts';
 import { siluGradient } from './silu.ts';
 
 /** Elements from which slices are faster: smaller tensors fit into the cache as they are. */
 const smallest = 1 << 21;
-
-interface Surroundings {
-  readonly graph: Graph;
-  readonly path: Path;
-  readonly maker: ReadonlyMap<string, NodeProto>;
-  readonly uses: ReadonlyMap<string, number>;
-  readonly forms: Forms;
-}
 
 /** The composite that ends in SiLU(z), if z comes so from a normalization and is large. */
 export function normalizedSilu(
@@ -59,8 +50,8 @@ export function normalizedSilu(
   if (!fits) return undefined;
 
   return {
-    input: norm.input[0] ?? '',
-    gradient(b, g) {
+    inputs: [norm.input[0] ?? ''],
+    gradients(b, g) {
       const { xHat, inv } = layer(new RuleContext(b, norm, [], forms));
       const slices = [n * groups, channels / groups];
       const coefficient = (v: Value): Value => {
@@ -76,7 +67,7 @@ export function normalizedSilu(
         coefficient(shift),
       ];
       const [gradient] = b.scan(inputs, (s, slice) => [sliceGradient(s, slice)]);
-      return b.reshape(gradient as Value, value(norm.input[0]).shape);
+      return [b.reshape(gradient as Value, value(norm.input[0]).shape)];
     },
   };
 }

@@ -27,6 +27,11 @@ export interface Forms {
    * that what lies in between stays in the cache of a CPU, or all at once.
    */
   readonly normalizedSilu: 'sliced' | 'whole';
+  /**
+   * The weights of large attentions: kept for the backward pass, or computed again there, all of an
+   * attention's at once or those of a block of queries at a time.
+   */
+  readonly attention: 'kept' | 'whole' | 'sliced';
 }
 
 /** A node on the path, as its rule sees it. */

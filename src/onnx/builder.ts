@@ -4,7 +4,7 @@ import { NodeProtoSchema } from 'onnx-buf';
 import { sameShape, showShape } from '../tensor/tensor.ts';
 import { makeAttributes, type Attributes } from './attributes.ts';
 import { dtypes, type DType } from './dtype.ts';
-import { constantNumbers, emptyGraph, type Graph, type Value } from './graph.ts';
+import { constantNumbers, emptyGraph, valueOf, type Graph, type Value } from './graph.ts';
 import { attention } from './infer/attention.ts';
 import { elementwise } from './infer/elementwise.ts';
 import type { Infer, TensorType } from './infer/infer.ts';
@@ -12,7 +12,7 @@ import { linear } from './infer/linear.ts';
 import { movement } from './infer/movement.ts';
 import { reduction } from './infer/reduction.ts';
 import { bytesOf, initializerFrom, type Initializer } from './initializer.ts';
-import { graphToProto } from './proto.ts';
+import { graphToProto, valueInfo } from './proto.ts';
 import { Float16Array } from '@petamoriken/float16';
 
 const inference: Record<string, Infer> = {
@@ -148,8 +148,11 @@ export class GraphBuilder {
     const outputs = results.map(({ dtype, shape }, i) =>
       this.#add({ name: `${name}:${i}`, dtype, shape: [count, ...shape] }),
     );
-    const captured = { ...inner.graph, initializers: new Map() };
-    const attributes = { body: graphToProto(captured), num_scan_inputs: inputs.length };
+    const captured = graphToProto({ ...inner.graph, initializers: new Map() });
+    const made = new Set(captured.node.flatMap((n) => n.output));
+    for (const { name: output } of inner.graph.outputs) made.delete(output);
+    captured.valueInfo = [...made].map((value) => valueInfo(valueOf(inner.graph, value)));
+    const attributes = { body: captured, num_scan_inputs: inputs.length };
     this.#push('Scan', inputs, outputs, attributes, name);
     return outputs;
   }

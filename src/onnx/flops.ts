@@ -1,5 +1,6 @@
 /** How much arithmetic a graph is, from the shapes of its matrix products and convolutions. */
 import type { NodeProto } from 'onnx-buf';
+import { bodiesOf, repeats } from './bodies.ts';
 import { dtypes } from './dtype.ts';
 import type { Graph } from './graph.ts';
 import { sizeOf } from '../tensor/tensor.ts';
@@ -23,19 +24,27 @@ const counts: Readonly<Record<string, Count>> = {
 
 /** Floating-point operations of one run; 2 a multiply-add. */
 export function flopsOf(graph: Graph): number {
-  return graph.nodes.reduce((n, node) => n + (nodeFlops(graph, node) ?? 0), 0);
+  return total(graph, (node, within) => nodeFlops(within, node) ?? 0);
 }
 
 /** Bytes read and written by the nodes that only move memory, each by itself. */
 export function bytesMoved(graph: Graph): number {
-  const bytes = (name: string): number => {
-    const value = graph.values.get(name);
-    return value ? sizeOf(value.shape) * dtypes[value.dtype].bytes : 0;
-  };
-  return graph.nodes
-    .filter((node) => nodeFlops(graph, node) === undefined && node.opType !== 'Reshape')
-    .flatMap((node) => [...node.input, ...node.output])
-    .reduce((n, name) => n + bytes(name), 0);
+  return total(graph, (node, within) => {
+    if (nodeFlops(within, node) !== undefined || node.opType === 'Reshape') return 0;
+    return [...node.input, ...node.output].reduce((n, name) => {
+      const value = within.values.get(name);
+      return n + (value ? sizeOf(value.shape) * dtypes[value.dtype].bytes : 0);
+    }, 0);
+  });
+}
+
+/** A sum over a graph's nodes, those of bodies as often as they run. */
+function total(graph: Graph, count: (node: NodeProto, within: Graph) => number): number {
+  return graph.nodes.reduce((n, node) => {
+    const bodies = bodiesOf(graph, node);
+    if (bodies.length === 0) return n + count(node, graph);
+    return n + repeats(graph, node) * bodies.reduce((m, body) => m + total(body, count), 0);
+  }, 0);
 }
 
 function nodeFlops(graph: Graph, node: NodeProto): number | undefined {

@@ -1,4 +1,5 @@
 /** How much memory a graph takes: its constants, and its values while it runs. */
+import { bodiesOf } from './bodies.ts';
 import type { Graph } from './graph.ts';
 import { byteLength } from './initializer.ts';
 
@@ -20,7 +21,8 @@ export function peakBytes(graph: Graph): number {
   let peak = alive;
   graph.nodes.forEach((node, i) => {
     for (const name of node.output) alive += bytes(name);
-    peak = Math.max(peak, alive);
+    const inside = bodiesOf(graph, node).map(peakBytes);
+    peak = Math.max(peak, alive + Math.max(0, ...inside));
     const dying = new Set([...node.input, ...node.output]);
     for (const name of dying) if ((lastUse.get(name) ?? i) === i) alive -= bytes(name);
   });

@@ -15,7 +15,11 @@ export function gradientOptions({
 }: SessionOptions): DerivativeOptions {
   const forms = gpus.includes(chooseDevice(device)) ? gpuForms : defaultForms;
   return {
-    forms: { ...forms, recompute: recomputed[memory] },
+    forms: {
+      ...forms,
+      recompute: recomputed[memory],
+      ...(memory === 'fast' && { attention: 'kept' as const }),
+    },
     ...(precision === 'fp16' && { scaled: true }),
   };
 }

@@ -40,12 +40,19 @@ const directions = 3;
 
 /** The forms that a derived graph may take; rules must hold in each. */
 export const allForms: readonly Forms[] = [
-  { convolution: 'flipped', normalization: 'layer', recompute: 'cheap', normalizedSilu: 'sliced' },
+  {
+    convolution: 'flipped',
+    normalization: 'layer',
+    recompute: 'cheap',
+    normalizedSilu: 'sliced',
+    attention: 'sliced',
+  },
   {
     convolution: 'transposed',
     normalization: 'instance',
     recompute: 'nothing',
     normalizedSilu: 'whole',
+    attention: 'kept',
   },
 ];
 

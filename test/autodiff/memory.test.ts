@@ -66,6 +66,7 @@ describe('a block of a UNet', () => {
         normalization: 'instance',
         recompute: 'nothing',
         normalizedSilu: 'whole',
+        attention: 'kept',
       },
     });
     const expected = await runGraph(reference, feeds);

@@ -38,6 +38,7 @@ test.each([
         recompute: 'nothing',
         normalization,
         normalizedSilu: 'whole',
+        attention: 'kept',
       },
     });
   const [layer, instance] = [inForm('layer'), inForm('instance')];

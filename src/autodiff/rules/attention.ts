@@ -2,6 +2,7 @@
 import { floatAttr, intAttr } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { showShape } from '../../tensor/tensor.ts';
+import { inSlices, smallest, type Gradients } from '../attention-core.ts';
 import { derived } from '../derived.ts';
 import { rule, unless, type NodeView, type RuleContext, type RuleTable } from '../rule.ts';
 
@@ -49,11 +50,45 @@ function pack({ b }: RuleContext, v: Value, like: Value): Value {
 
 const turned = ({ b }: RuleContext, v: Value): Value => b.transpose(v, [0, 1, 3, 2]);
 
-interface Recomputed {
-  /** Queries times scale, keys, values and g; queries that share a key head are rows of one matrix. */
+interface Operands {
+  /** Queries, keys, values and g; queries that share a key head are rows of one matrix. */
   readonly q: Value;
   readonly k: Value;
+  readonly v: Value;
   readonly g: Value;
+}
+
+function operandsOf(c: RuleContext): Operands {
+  const { queryHeads, keyHeads } = headsOf(c);
+  return c.shared('operands', () => ({
+    q: grouped(c, unpack(c, c.x, queryHeads)),
+    k: unpack(c, c.w, keyHeads),
+    v: unpack(c, c.input(2) as Value, keyHeads),
+    g: grouped(c, unpack(c, c.g, queryHeads)),
+  }));
+}
+
+function grouped(c: RuleContext, v: Value): Value {
+  const { batch, queryHeads, keyHeads, queries } = headsOf(c);
+  const rows = (queryHeads / keyHeads) * queries;
+  return c.b.reshape(v, [batch, keyHeads, rows, v.shape.at(-1) as number]);
+}
+
+/** Gradients of q, kᵀ and v where there are many weights and nothing but these decides them. */
+function sliced(c: RuleContext): Gradients | undefined {
+  const { batch, queryHeads, queries, keys } = headsOf(c);
+  const large = batch * queryHeads * queries * keys >= smallest;
+  const plain = !c.input(3) && !intAttr(c.node, 'is_causal', 0);
+  if (c.forms.attention !== 'sliced' || !large || !plain) return undefined;
+  return c.shared('sliced', () => {
+    const { k, ...operands } = operandsOf(c);
+    return inSlices(c.b, { ...operands, kT: turned(c, k) }, scaleOf(c));
+  });
+}
+
+interface Recomputed {
+  /** Queries times scale. */
+  readonly q: Value;
   /** Attention weights and the gradient of what they are the softmax of, `[batch, key heads, ·, keys]`. */
   readonly p: Value;
   readonly ds: Value;
@@ -63,19 +98,13 @@ interface Recomputed {
 function recomputed(c: RuleContext): Recomputed {
   return c.shared('attention', () => {
     const { b } = c;
-    const { batch, queryHeads, keyHeads, queries, keys } = headsOf(c);
-    const grouped = (v: Value): Value => {
-      const rows = (queryHeads / keyHeads) * queries;
-      return b.reshape(v, [batch, keyHeads, rows, v.shape.at(-1) as number]);
-    };
-    const q = grouped(b.scale(unpack(c, c.x, queryHeads), scaleOf(c)));
-    const k = unpack(c, c.w, keyHeads);
-    const v = unpack(c, c.input(2) as Value, keyHeads);
-    const g = grouped(unpack(c, c.g, queryHeads));
+    const { batch, queryHeads, queries, keys } = headsOf(c);
+    const { k, v, g, ...operands } = operandsOf(c);
+    const q = b.scale(operands.q, scaleOf(c));
     const scores = b.reshape(b.matMul(q, turned(c, k)), [batch, queryHeads, queries, keys]);
-    const p = grouped(b.op('Softmax', [masked(c, scores)], { axis: -1 }));
+    const p = grouped(c, b.op('Softmax', [masked(c, scores)], { axis: -1 }));
     const ds = throughSoftmax(c, p, b.matMul(g, turned(c, v)), -1);
-    return { q, k, g, p, ds };
+    return { q, p, ds };
   });
 }
 
@@ -115,20 +144,22 @@ function causalMask({ b }: RuleContext, shape: readonly number[]): Value {
 
 function queryGradient(c: RuleContext): Value {
   const { b } = c;
-  const { ds, k } = recomputed(c);
   const { batch, queryHeads, queries } = headsOf(c);
-  const dq = b.scale(b.matMul(ds, k), scaleOf(c));
+  const { k } = operandsOf(c);
+  const dq = sliced(c)?.[0] ?? b.scale(b.matMul(recomputed(c).ds, k), scaleOf(c));
   return pack(c, b.reshape(dq, [batch, queryHeads, queries, k.shape.at(-1) as number]), c.x);
 }
 
 function keyGradient(c: RuleContext): Value {
+  const bySlices = sliced(c);
+  if (bySlices) return pack(c, turned(c, bySlices[1]), c.w);
   const { ds, q } = recomputed(c);
   return pack(c, c.b.matMul(turned(c, ds), q), c.w);
 }
 
 function valueGradient(c: RuleContext): Value {
-  const { p, g } = recomputed(c);
-  return pack(c, c.b.matMul(turned(c, p), g), c.input(2) as Value);
+  const dv = sliced(c)?.[2] ?? c.b.matMul(turned(c, recomputed(c).p), operandsOf(c).g);
+  return pack(c, dv, c.input(2) as Value);
 }
 
 function maskGradient(c: RuleContext): Value {
