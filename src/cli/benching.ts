@@ -30,6 +30,7 @@ import type { Io } from './io.ts';
 import { printShortfalls } from './limits.ts';
 import { openReport, type Report } from './report.ts';
 import { writeReport } from './reporting.ts';
+import { deviceOptions } from './run-options.ts';
 import { definitionsOf, openNetworks } from './score-networks.ts';
 import { settingsFor, showSettings, samplingOptions, type SamplingValues } from './settings.ts';
 import { modelFacts } from './sidecar.ts';
@@ -192,6 +193,7 @@ function notesOf({ notes }: Protocol, { noise }: BenchValues): string[] {
 /** The command that makes these results again. */
 function commandLine(paths: readonly string[], values: BenchValues): string {
   const { tasks, methods, steps, samples, seed, protocol: name, noise, fit, model } = values;
+  const said = <T>(value: T, usual: T): T | undefined => (value === usual ? undefined : value);
   const given = Object.entries({
     tasks: tasks.join(),
     methods: methods?.join(),
@@ -204,6 +206,9 @@ function commandLine(paths: readonly string[], values: BenchValues): string {
     lpips: values.lpips,
     fid: values.fid,
     model,
+    device: said(values.device, deviceOptions.device.value),
+    precision: said(values.precision, deviceOptions.precision.value),
+    memory: said(values.memory, deviceOptions.memory.value),
     output: values.output,
   }).filter(([, value]) => value !== undefined);
   const words = [...paths, ...given.flatMap(([key, value]) => [`--${key}`, String(value)])];

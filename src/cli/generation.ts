@@ -8,9 +8,10 @@ import { nameOf } from '../pipeline/generate.ts';
 import type { Wanted } from '../pipeline/job.ts';
 import { canvasFor, imageChannels, type Model, type Size } from '../pipeline/model.ts';
 import { cacheFor } from './caching.ts';
-import { computing, sessionOf, showComputing } from './computing.ts';
+import { computing, sessionOf } from './computing.ts';
 import type { GenerateValues } from './commands/generate.ts';
 import { conditioningOf, recordOf, showConditioning } from './conditioning.ts';
+import { describeRun } from './describe.ts';
 import { openDestination, type Destination } from './destination.ts';
 import { writeGenerated } from './generated.ts';
 import { digest, hashOf, revision } from './identity.ts';
@@ -22,7 +23,7 @@ import { openLanes, showDuration, type Progress } from './progress.ts';
 import { openReport } from './report.ts';
 import { dueOf } from './resuming.ts';
 import { sampleAll } from './sampling.ts';
-import { settingsForNew, showSettings, type Settings } from './settings.ts';
+import { settingsForNew, showSettings } from './settings.ts';
 import { digestsOf, modelFacts } from './sidecar.ts';
 import { versions } from './version.ts';
 
@@ -69,7 +70,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   noteModel(model, facts, report);
   for (const warning of conditioning.warnings) report.note(`note: ${warning}`);
   const told = [...showConditioning(conditioning, model), ...aims.words];
-  report.note(describe(model, values, settings, told));
+  report.note(describeRun(model, [...told, showSettings(settings)], values));
 
   const began = performance.now();
   const jobs: readonly Wanted[] = due.map(({ name }) => ({ name, size, condition, losses }));
@@ -157,19 +158,6 @@ async function writeGrid(
     read.slice(i * columns, (i + 1) * columns),
   );
   await writeImage(path.join(folder, 'grid.png'), grid(rows, gap), 'png');
-}
-
-function describe(
-  model: Model,
-  values: GenerateValues,
-  settings: Settings,
-  told: readonly string[],
-): string {
-  const inferred = model.inferred.length > 0 ? `; inferred ${model.inferred.join(', ')}` : '';
-  return (
-    `${path.basename(model.file)}: ${[...told, showSettings(settings)].join(', ')}, ` +
-    `${values.steps} steps, seed ${values.seed}, ${showComputing(values)}${inferred}`
-  );
 }
 
 function nextHint({ grid, trace }: GenerateValues, folder: string): string {

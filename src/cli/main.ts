@@ -23,7 +23,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
 function makeProgram(io: Io, finish: (code: number) => void): Command {
   const program = new Command('dsg')
-    .description('Restore images by guided diffusion sampling with any ONNX ε-model.')
+    .description('Restore and make images by guided diffusion sampling with any ONNX ε-model.')
     .version(version, '-V, --version', 'print the version')
     .helpCommand(false)
     .addHelpText(

@@ -4,7 +4,7 @@ import { UserError } from '../errors.ts';
 import { preset } from '../guidance/presets.ts';
 import { recipeOf, recipes, type Recipe } from '../guidance/recipes.ts';
 import type { Task } from '../pipeline/degradation.ts';
-import type { Conduct, Method } from '../pipeline/method.ts';
+import { usualBackwardRate, type Conduct, type Method } from '../pipeline/method.ts';
 import { choice, integer, option, positive, real, type Values } from './options.ts';
 
 /** Of DSG where neither a task nor a preset says it: as its authors take styles. */
@@ -91,7 +91,7 @@ export const methodOptions = {
     'Advanced',
     'how far a value of x0 moves at such a step, about',
     positive,
-    '0.01',
+    `${usualBackwardRate}`,
   ),
   stepRule: option(
     '--step-rule <name>',

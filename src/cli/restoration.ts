@@ -1,5 +1,4 @@
 /** Restores measurements, and writes each image as it is done. */
-import path from 'node:path';
 import type { Loss } from '../losses/loss.ts';
 import { imageShape } from '../operators/operator.ts';
 import type { Condition } from '../pipeline/condition.ts';
@@ -7,9 +6,10 @@ import type { Task } from '../pipeline/degradation.ts';
 import type { Model } from '../pipeline/model.ts';
 import { posteriorOf } from '../pipeline/posterior.ts';
 import { cacheFor } from './caching.ts';
-import { computing, sessionOf, showComputing } from './computing.ts';
+import { computing, sessionOf } from './computing.ts';
 import type { RestoreValues } from './commands/restore.ts';
 import { conditioningOf, recordOf, showConditioning } from './conditioning.ts';
+import { describeRun } from './describe.ts';
 import { openDestination } from './destination.ts';
 import type { Example } from './examples.ts';
 import { identifier, type Identified } from './identity.ts';
@@ -196,23 +196,17 @@ function taskNoter(
   told: readonly string[],
   report: Report,
 ): (task: Task, settings: Settings) => void {
-  const { steps, samples, seed } = values;
   const noted = new Set<Task>();
   return (task, settings) => {
     if (noted.has(task)) return;
     noted.add(task);
-    const inferred = model.inferred.length > 0 ? `; inferred ${model.inferred.join(', ')}` : '';
-    report.note(
-      `${path.basename(model.file)}: ${[task, ...told, showSettings(settings)].join(', ')}, ${steps} steps, ` +
-        (samples > 1 ? `${samples} samples, ` : '') +
-        `seed ${seed}, ${showComputing(values)}${inferred}`,
-    );
+    report.note(describeRun(model, [task, ...told, showSettings(settings)], values));
   };
 }
 
 /** What was chosen and what followed from it, for the record. */
 function effective({ settings, degradation }: Job, values: RestoreValues, told: object): object {
-  const { steps, samples, seed, fit, simulate, replay, start } = values;
+  const { steps, samples, seed, fit, simulate, replay, start, tile, tileOverlap } = values;
   return {
     task: degradation.task,
     ...told,
@@ -224,6 +218,7 @@ function effective({ settings, degradation }: Job, values: RestoreValues, told: 
     ...computing(values),
     ...(fit && { fit }),
     ...(start && { start }),
+    ...(tile !== undefined && { tile, tileOverlap }),
     ...(replay !== undefined && { replay }),
   };
 }

@@ -1,4 +1,6 @@
 /** Options of every command that samples: what runs it, and what it leaves behind. */
+import { memories } from '../session/memory.ts';
+import { precisions } from '../session/precision.ts';
 import { choice, flag, integer, integerOr, option, optionWith, text } from './options.ts';
 
 /** Of commands that mirror a tree of inputs. */
@@ -23,14 +25,14 @@ export const deviceOptions = {
     '--precision <name>',
     'Advanced',
     'of the network; fp16 with --device cuda or webgpu, bf16 with openvino',
-    choice(['fp32', 'fp16', 'bf16']),
+    choice(precisions),
     'fp32',
   ),
   memory: optionWith(
     '--memory <name>',
     'Advanced',
     'low computes most of the forward pass twice, fast keeps all that the backward pass reads',
-    choice(['low', 'balanced', 'fast']),
+    choice(memories),
     'balanced',
   ),
 } as const;

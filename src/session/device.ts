@@ -7,8 +7,7 @@ import { UserError } from '../errors.ts';
 import { hasNvidiaDriver, webgpuHardware } from './hardware.ts';
 import { requireOpenVino } from './openvino-library.ts';
 
-export const devices = ['auto', 'cpu', 'cuda', 'webgpu', 'openvino'] as const;
-export type Device = (typeof devices)[number];
+export type Device = 'auto' | 'cpu' | 'cuda' | 'webgpu' | 'openvino';
 
 /** The providers that this installation of ONNX Runtime can load. */
 export function installedProviders(): string[] {

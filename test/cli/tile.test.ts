@@ -1,4 +1,5 @@
 /** `restore --tile`. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import sharp from 'sharp';
@@ -27,6 +28,8 @@ describe('--tile', () => {
     ];
     // The model treats each pixel by itself, so that nothing but rounding can differ.
     expect(relativeError(a, b)).toBeLessThan(1e-4);
+    const sidecar = JSON.parse(readFileSync(join(folder, 'fixed/large.json'), 'utf8'));
+    expect(sidecar.options).toMatchObject({ tile: 'auto' });
   });
 
   it('redoes with --resume what other windows made', async () => {
