@@ -103,6 +103,7 @@ export function gradients(
       if (!gradient)
         throw new UserError(
           `${graph.name}: '${[...cotangents.keys()].join("', '")}' does not depend on '${name}' through any differentiable path`,
+          { hint: 'every path between them rounds, compares or chooses, or there is none' },
         );
       return [name, gradient] as const;
     }),

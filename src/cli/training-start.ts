@@ -30,6 +30,9 @@ export interface Start {
   readonly origin: string | undefined;
 }
 
+/** How often the class is withheld if nothing is said: Ho & Salimans (2022) found 0.1 and 0.2 best. */
+export const usualPUncond = 0.1;
+
 /** Kinds of shapes if no number is given. */
 const usualKinds = 5;
 const usualSize = 32;
@@ -96,9 +99,15 @@ async function sizeFor({ size, init, ...values }: TrainValues): Promise<number> 
  * @throws UserError for a network that does not suit them
  */
 export async function networkFor(dataset: Dataset, values: TrainValues): Promise<Start> {
-  return values.init === undefined
-    ? newNetwork(dataset, values)
-    : givenNetwork(values.init, dataset, values);
+  const start =
+    values.init === undefined
+      ? newNetwork(dataset, values)
+      : await givenNetwork(values.init, dataset, values);
+  if (values.pUncond !== undefined && !start.label)
+    throw new UserError('--p-uncond withholds the class, and the network is told none', {
+      hint: 'sort the images into sub-folders, which are classes, or leave out --p-uncond',
+    });
+  return start;
 }
 
 function newNetwork(dataset: Dataset, values: TrainValues): Start {
@@ -134,7 +143,7 @@ async function givenNetwork(init: string, dataset: Dataset, values: TrainValues)
   const count = dataset.classes.length;
   if (known && known.count !== count)
     throw new UserError(`${init}: tells ${known.count} classes apart, the images have ${count}`);
-  if (known && values.pUncond > 0 && known.null === undefined)
+  if (known && (values.pUncond ?? usualPUncond) > 0 && known.null === undefined)
     throw new UserError(`${init}: its card names no null token, which --p-uncond needs`, {
       hint: 'add --p-uncond 0, or --card classes.null=N',
     });

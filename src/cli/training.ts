@@ -16,7 +16,7 @@ import { showDuration } from './progress.ts';
 import { openReport } from './report.ts';
 import { openTrainingLog } from './training-log.ts';
 import { openTrainingProgress } from './training-progress.ts';
-import { networkFor, readDataset, type Start } from './training-start.ts';
+import { networkFor, readDataset, usualPUncond, type Start } from './training-start.ts';
 import { version } from './version.ts';
 
 /** @returns the exit code: 130 if it was interrupted, with everything saved */
@@ -29,8 +29,9 @@ export async function trainModel(data: string, values: TrainValues, io: Io): Pro
   const dataset = await readDataset(data, values, io.signal);
   const start = await networkFor(dataset, values);
   const { label, model, card } = start;
+  const { pUncond = usualPUncond } = values;
   const settings = settingsOf(dataset, start, values);
-  const trainer = await openTrainer({ ...values, model, card, dataset, label });
+  const trainer = await openTrainer({ ...values, pUncond, model, card, dataset, label });
   try {
     if (existsSync(files.state)) {
       const state = await readState(files.state, trainer.layout, settings);
@@ -162,7 +163,7 @@ function settingsOf(dataset: Dataset, { identity, card }: Start, values: TrainVa
     batch: values.batch,
     rate: values.rate,
     ema: values.ema,
-    'p-uncond': values.pUncond,
+    'p-uncond': values.pUncond ?? usualPUncond,
     clip: values.clip,
     'weight-decay': values.weightDecay,
     seed: values.seed,
@@ -183,7 +184,7 @@ function trainedCard(
   values: TrainValues,
   step: number,
 ): CardFile {
-  const { output, batch, rate, ema, pUncond, seed } = values;
+  const { output, batch, rate, ema, pUncond = usualPUncond, seed } = values;
   const withheld = dataset.classes.length > 0 ? `, class withheld with probability ${pUncond}` : '';
   return {
     ...card,

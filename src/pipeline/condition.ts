@@ -1,5 +1,6 @@
 /** What a network is told of an image beside x and timestep: its class, or whatever it takes. */
 import { UserError } from '../errors.ts';
+import { modelInputs } from '../onnx/skeleton.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import type { Model } from './model.ts';
 
@@ -18,7 +19,8 @@ export interface Condition {
  * @throws UserError for a model without classes, a class that it does not have, or no class where
  * the model needs one
  */
-export function classCondition({ file, card }: Model, label?: number): Condition {
+export function classCondition(model: Model, label?: number): Condition {
+  const { file, card } = model;
   const { classes } = card;
   if (card.text)
     throw new UserError(`${file}: the model is told prompts, not classes`, {
@@ -27,7 +29,7 @@ export function classCondition({ file, card }: Model, label?: number): Condition
   if (!classes) {
     if (label === undefined) return { given: {} };
     throw new UserError(`${file}: its card names no classes, so there is no class ${label}`, {
-      hint: `say which input takes the class: --card 'classes={"input":"y","count":1000}'`,
+      hint: classHint(model),
     });
   }
   const fed = (value: number): Feeds => ({ [classes.input]: tensor([], Float32Array.of(value)) });
@@ -45,12 +47,23 @@ export function classCondition({ file, card }: Model, label?: number): Condition
   return { given: fed(label), ...none };
 }
 
+/** A network that takes nothing beside x and a timestep has no class to be told. */
+function classHint({ onnx, card }: Model): string {
+  const known: readonly string[] = [card.inputs.x, card.inputs.timestep];
+  const others = modelInputs(onnx).filter(({ name }) => !known.includes(name));
+  const [first] = others;
+  return first
+    ? `say which input takes the class: --card 'classes={"input":"${first.name}","count":1000}'`
+    : 'it takes no class; guide it by one that a classifier knows: --classifier';
+}
+
 /**
- * The number of a class that may be given by name.
+ * The number of a class that may be given by name. Whether there is a class of that number is left
+ * to `classCondition`.
  * @throws UserError for a name that the card does not list
  */
 export function classNumber({ file, card }: Model, given: string): number {
-  if (/^\d+$/.test(given)) return Number(given);
+  if (Number.isFinite(Number(given)) && given.trim() !== '') return Number(given);
   const { names = [] } = card.classes ?? {};
   const found = names.indexOf(given);
   if (found >= 0) return found;
@@ -58,6 +71,8 @@ export function classNumber({ file, card }: Model, given: string): number {
     hint:
       names.length > 0
         ? `there are: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`
-        : 'its card names none: give a number',
+        : card.classes
+          ? 'its card names none: give a number'
+          : 'its card names no classes, and those of a classifier go by number',
   });
 }

@@ -62,6 +62,10 @@ export async function targetsOf(
     return [tensor([D], embedding.data)];
   }
   const flat = row.target === 'color' ? flatColor(target, image) : undefined;
+  if (!flat && target.startsWith('#') && row.target === 'color' && !isFile(target))
+    throw new UserError(`${target}: no colour for images of ${image[0]} channels, and no file`, {
+      hint: 'colours are #rrggbb, as in #ff8800, of images with three channels',
+    });
   return made(graph, flat ?? covering((await readImage(target)).image, image, target));
 }
 

@@ -115,7 +115,7 @@ describe('refuses', () => {
     const graph = graphOf((b, x) => b.op('Floor', [x]));
     expect(errorOf(() => differentiate(graph))).toMatchInlineSnapshot(`
       "model.onnx: 'y' does not depend on 'x' through any differentiable path
-      hint: none"
+      hint: every path between them rounds, compares or chooses, or there is none"
     `);
   });
 

@@ -2,6 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { GraphBuilder } from '../../src/onnx/builder.ts';
+import type { Value } from '../../src/onnx/graph.ts';
 import { readNpy } from '../../src/tensor/npy.ts';
 import { writeClassifier } from '../helpers/classifiers.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
@@ -91,6 +93,17 @@ describe('restore', () => {
 
 describe('bad input', () => {
   const small = writeClassifier(at('small.onnx'), { image: [3, 2, 2] });
+  const image = [3, 4, 4] as const;
+  const meanOf = (b: GraphBuilder, x: Value): Value => b.reduce('Mean', x, [2, 3], false);
+  const rounding = writeClassifier(at('rounding.onnx'), {
+    image,
+    head: (b, x) => meanOf(b, b.op('Round', [x])),
+  });
+  const spatial = writeClassifier(at('spatial.onnx'), { image, head: (b, x) => b.op('Tanh', [x]) });
+  const nan = writeClassifier(at('nan.onnx'), {
+    image,
+    head: (b, x) => meanOf(b, b.op('Log', [b.sub(x, b.scalar(99, x))])),
+  });
 
   it.each<[string, string[], RegExp]>([
     ['no class', ['--classifier', exact], /guides to a class.*\nhint: add --class/],
@@ -100,6 +113,17 @@ describe('bad input', () => {
       /class 9 is not one/,
     ],
     ['another size', ['--classifier', small, '--class', '1'], /takes \[batch,3,2,2\], the images/],
+    [
+      'no gradient path to the image',
+      ['--classifier', rounding, '--class', '1'],
+      /rounding\.onnx: 'logits' does not depend on 'image' .*\nhint: .*rounds/,
+    ],
+    [
+      'logits that are no vector',
+      ['--classifier', spatial, '--class', '1'],
+      /spatial\.onnx: 'logits' is \[1,3,4,4\], expected the logits of 1 image/,
+    ],
+    ['NaN', ['--classifier', nan, '--class', '1'], /0000: classifier gradient is NaN at step/],
     ['no such file', ['--classifier', 'none.onnx', '--class', '1'], /none\.onnx: cannot be read/],
     ['a model as classifier', ['--classifier', blind, '--class', '1'], /this one takes x/],
     ['a scale alone', ['--classifier-scale', '2'], /--classifier-scale belongs to.*\nhint: add/],

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readImage } from '../../src/image/read.ts';
@@ -144,13 +144,27 @@ describe('generate', () => {
 
 describe('bad input', () => {
   const needy = writeClassConditional(at('needy.onnx'), { none: false });
+  const silent = writeClassConditional(at('silent.onnx'));
+  writeFileSync(at('silent.card.json'), '{"conditioning":{"y":3}}');
   const odd = writeModel(at('odd.onnx'), (b, x) => b.op('MaxPool', [x], { kernel_shape: [1, 1] }));
 
   it.each<[string, string[], RegExp]>([
     ['a class out of range', ['--model', classes, '--class', '3'], /class 3 is not one of its 3/],
+    ['a class below 0', ['--model', classes, '--class', '-1'], /class -1 is not one of its 3/],
+    ['half a class', ['--model', classes, '--class', '1.5'], /class 1.5 is not.*\nhint: .*0 to 2/],
     ['an unknown name', ['--model', classes, '--class', 'red'], /'red'\nhint: .*dark, middle/],
     ['no class', ['--model', needy], /needs a class.*\nhint: add --class/],
-    ['a class of a model without', ['--model', odd, '--class', '1'], /names no classes/],
+    [
+      'a class of a model without',
+      ['--model', odd, '--class', '1'],
+      /names no classes.*\nhint: it takes no class; .*--classifier/,
+    ],
+    [
+      'a class of a model that may have some',
+      ['--model', silent, '--class', '1'],
+      /names no classes.*\nhint: say which input takes the class: .*"input":"y"/,
+    ],
+    ['a name where there are none', ['--model', odd, '--class', 'cat'], /hint: .* go by number/],
     ['another size than the model takes', ['--model', classes, '--width', '8'], /takes 4×4 only/],
     ['no images', ['--count', '0'], /Expected an integer, 1 or more/],
     ['one file for two', ['--model', classes, '--count', '2'], /one file, but there are 2/],

@@ -426,6 +426,11 @@ describe('bad input', () => {
       ['--loss', 'color', '--target', at('no.png')],
       /no\.png: .*no such/,
     ],
+    [
+      'a colour mistyped',
+      ['--loss', 'color', '--target', '#12'],
+      /#12: no colour.*\nhint: .*#rrggbb/,
+    ],
     ['no network', ['--loss', 'style', '--target', picture], /style: a network is needed/],
     [
       'a network for colour',

@@ -21,6 +21,9 @@ beforeAll(async () => {
   for (const name of ['photos/cats/1', 'photos/cats/2', 'photos/dogs/1', 'mixed/cats/1', 'mixed/2'])
     await writePicture(at(`${name}.png`), 12);
   writeShrinking(at('no-weights.onnx'));
+  writeFileSync(at('no-null.onnx'), bytes('whole.onnx'));
+  const classes = { input: 'y', count: 3 };
+  writeFileSync(at('no-null.card.json'), JSON.stringify({ classes }));
 });
 
 describe('dsg train', () => {
@@ -169,6 +172,18 @@ describe('refused', () => {
       'shapes',
       ['--init', at('whole.onnx'), '-o', at('./whole.onnx'), '--resume'],
       'the trained model would replace the one to start from',
+    ],
+    [
+      'a share of no classes',
+      'shapes',
+      ['--classes', 'none', '--p-uncond', '0.2'],
+      '--p-uncond withholds the class, and the network is told none',
+    ],
+    [
+      'a new model of no null token',
+      'shapes',
+      ['--init', at('no-null.onnx')],
+      'no-null.onnx: its card names no null token, which --p-uncond needs',
     ],
     ['a rate that diverges', 'shapes', ['--rate', '1e30', '--steps', '5'], 'the loss is '],
   ])('%s', async (what, data, args, message) => {

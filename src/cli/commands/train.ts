@@ -40,12 +40,12 @@ const options = {
     real(0, 1),
     0.999,
   ),
-  pUncond: optionWith(
+  pUncond: option(
     '--p-uncond <p>',
     'Training',
     'how often the class is withheld, so that the network can be guided without a classifier',
     real(0, 1),
-    0.1,
+    '0.1',
   ),
   schedule: option(
     '--schedule <name>',
