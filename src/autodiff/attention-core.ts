@@ -1,23 +1,17 @@
 /**
- * Attention written as two matrix products with a softmax between them, softmax(s q kᵀ) v: its
- * gradient from q, k and v, with the weights computed again.
+ * The gradient of attention written as two matrix products with a softmax between them, from q, k and v:
+ * the weights are computed again.
  *
- * The weights are a number for each pair of positions: at 64×64 positions and 16 heads a gigabyte for
- * each attention, where q, k and v are 10 MB each. Of a block of queries of one head they fit into a
- * CPU's cache, and more than that is never held (Dao et al. 2022, "FlashAttention", algorithm 4, with
- * whole rows of keys). It costs the product q kᵀ and the softmax a second time.
+ * Done a block of queries of one head at a time, they are never held whole (Dao et al. 2022,
+ * "FlashAttention", algorithm 4, with whole rows of keys). It costs the product q kᵀ and the softmax a
+ * second time.
  */
 import type { NodeProto } from 'onnx-buf';
-import { intAttr } from '../onnx/attributes.ts';
+import { blocksOf, type Attention } from '../onnx/attention.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
-import { constantNumbers, valueOf, type Value } from '../onnx/graph.ts';
-import { sameShape, sizeOf } from '../tensor/tensor.ts';
+import type { Value } from '../onnx/graph.ts';
+import { sizeOf } from '../tensor/tensor.ts';
 import type { Composite, Surroundings } from './composites.ts';
-
-/** Weights from which recomputing them is worth it. */
-export const smallest = 1 << 23;
-/** Weights that are computed at once, where a block of queries has no more. */
-const largestBlock = 1 << 20;
 
 /** q `[...,queries,d]`, kᵀ `[...,d,keys]`, v `[...,keys,e]` and the gradient g `[...,queries,e]`. */
 export interface Operands {
@@ -30,44 +24,26 @@ export interface Operands {
 /** Gradients of q, kᵀ and v. */
 export type Gradients = readonly [q: Value, kT: Value, v: Value];
 
-/** The composite that ends in a product with large attention weights, if `last` is such a product. */
+/** The composite that ends in `last`, if that ends an attention of many weights. */
 export function attentionCore(
-  { graph, path, maker, uses, forms }: Surroundings,
+  { path, forms, attentionOf }: Surroundings,
   last: NodeProto,
 ): Composite | undefined {
-  const value = (name: string | undefined): Value => valueOf(graph, name ?? '');
-  /** The node that makes a value that gradients pass, if no other node wants the value. */
-  const only = (name: string | undefined): NodeProto | undefined =>
-    uses.get(name ?? '') === 1 && path.values.has(name ?? '') ? maker.get(name ?? '') : undefined;
-  if (forms.attention === 'kept' || last.opType !== 'MatMul') return undefined;
-  const [weights = '', v = ''] = last.input;
-  const softmax = only(weights);
-  if (softmax?.opType !== 'Softmax' || sizeOf(value(weights).shape) < smallest) return undefined;
-  const { shape } = value(weights);
-  const axis = intAttr(softmax, 'axis', -1);
-  if (axis !== -1 && axis !== shape.length - 1) return undefined;
-
-  let scale = 1;
-  let scores = only(softmax.input[0]);
-  while (scores && scores.opType !== 'MatMul') {
-    const [by, ...more] = constantNumbers(graph, scores.input[1]) ?? [];
-    if (scores.opType === 'Mul' && by !== undefined && more.length === 0) scale *= by;
-    else if (scores.opType === 'Div' && by && more.length === 0) scale /= by;
-    else if (scores.opType !== 'Identity') return undefined;
-    scores = only(scores.input[0]);
-  }
-  if (!scores) return undefined;
-  const [q = '', kT = ''] = scores.input;
-  const lead = shape.slice(0, -2);
-  const operands = [q, kT, v];
-  if (!operands.every((name) => sameShape(value(name).shape.slice(0, -2), lead))) return undefined;
-  const inputs = operands.filter((name) => path.values.has(name));
+  if (forms.attention === 'kept') return undefined;
+  const attention = attentionOf(last);
+  if (!attention?.nodes.every((n) => path.values.has(n.output[0] ?? ''))) return undefined;
+  const { q, kT, v, scale }: Attention = attention;
+  const onPath = ({ name }: Value): boolean => path.values.has(name);
   return {
-    inputs,
+    inputs: [q, kT, v].filter(onPath).map(({ name }) => name),
     gradients(b, g) {
-      const given = { q: value(q), kT: value(kT), v: value(v), g };
-      const all = (forms.attention === 'sliced' ? inSlices : attentionGradients)(b, given, scale);
-      return all.filter((_, i) => path.values.has(operands[i] as string));
+      const operands = { q, kT, v, g };
+      const all = (forms.attention === 'sliced' ? inSlices : attentionGradients)(
+        b,
+        operands,
+        scale,
+      );
+      return all.filter((_, i) => onPath([q, kT, v][i] as Value));
     },
   };
 }
@@ -107,12 +83,4 @@ export function inSlices(b: GraphBuilder, { q, kT, v, g }: Operands, scale: numb
   });
   const [dq, dkT, dv] = gradients as unknown as Gradients;
   return [b.reshape(dq, q.shape), b.reshape(dkT, kT.shape), b.reshape(dv, v.shape)];
-}
-
-/** The fewest blocks of equally many queries that are small enough; one where only far more would be. */
-function blocksOf(queries: number, keys: number): number {
-  const fewest = Math.ceil((queries * keys) / largestBlock);
-  for (let blocks = fewest; blocks <= 4 * fewest; blocks++)
-    if (queries % blocks === 0) return blocks;
-  return 1;
 }

@@ -1,5 +1,6 @@
 /** Groups of nodes whose joint gradient is cheaper than that of each. */
 import type { NodeProto } from 'onnx-buf';
+import { attentionFinder, type Attention } from '../onnx/attention.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { producers, valueOf, type Graph, type Value } from '../onnx/graph.ts';
 import { attentionCore } from './attention-core.ts';
@@ -22,6 +23,7 @@ export interface Surroundings {
   readonly maker: ReadonlyMap<string, NodeProto>;
   readonly uses: ReadonlyMap<string, number>;
   readonly forms: Forms;
+  readonly attentionOf: (last: NodeProto) => Attention | undefined;
 }
 
 /** The composites on a path, by the node that comes last in each. */
@@ -32,7 +34,8 @@ export function composites(graph: Graph, path: Path, forms: Forms): Map<NodeProt
   for (const { name } of graph.outputs) uses.set(name, (uses.get(name) ?? 0) + 1);
   const maker = producers(graph);
   const found = new Map<NodeProto, Composite>();
-  const around: Surroundings = { graph, path, maker, uses, forms };
+  const attentionOf = attentionFinder(graph);
+  const around: Surroundings = { graph, path, maker, uses, forms, attentionOf };
   for (const node of path.nodes) {
     const group = attentionCore(around, node) ?? activation(around, node);
     if (group) found.set(node, group);

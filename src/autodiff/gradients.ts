@@ -4,6 +4,7 @@ import { UserError } from '../errors.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { isFloat } from '../onnx/dtype.ts';
 import { reads, valueOf, type Graph, type Value } from '../onnx/graph.ts';
+import { sliceAttention } from '../simplify/sliced-attention.ts';
 import { sameShape } from '../tensor/tensor.ts';
 import { obstacles, showObstacles } from './obstacles.ts';
 import { mergeAffine } from './affine.ts';
@@ -96,7 +97,11 @@ export function gradients(
     });
   }
   b.scope = outer;
-  if (forms.recompute !== 'nothing') recompute(graph, firstBackward, forms.recompute);
+  const backward =
+    forms.attention === 'sliced'
+      ? sliceAttention(b, firstBackward, (last) => joint.has(last))
+      : firstBackward;
+  if (forms.recompute !== 'nothing') recompute(graph, backward, forms.recompute);
   return new Map(
     wrt.map((name) => {
       const gradient = total.get(name);

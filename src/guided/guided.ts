@@ -1,6 +1,11 @@
 /** The graph of one sampling step: prediction, and where it is guided, loss and gradient. */
 import { copyOf } from '../autodiff/differentiate.ts';
-import { activeNodes, gradients, type GradientOptions } from '../autodiff/gradients.ts';
+import {
+  activeNodes,
+  defaultForms,
+  gradients,
+  type GradientOptions,
+} from '../autodiff/gradients.ts';
 import type { Card } from '../card/card.ts';
 import { UserError } from '../errors.ts';
 import { opsetFor, type Loss } from '../losses/loss.ts';
@@ -9,6 +14,7 @@ import { emptyGraph, valueOf, type Graph, type Value } from '../onnx/graph.ts';
 import { raiseOpset } from '../onnx/upgrade.ts';
 import type { ImageShape, Operator } from '../operators/operator.ts';
 import { simplify } from '../simplify/simplify.ts';
+import { sliceAttention } from '../simplify/sliced-attention.ts';
 import { decode, type Decoder } from './decoded.ts';
 import { scaledGradient, type DerivativeOptions, type Seam } from './scaled.ts';
 import { onUnitRange, prediction, type NoiseLevel } from './prediction.ts';
@@ -41,9 +47,10 @@ export interface Placement {
  * Model, Tweedie and clip: outputs ε and x̂₀ (and the raw variance where it is learned).
  * @param model resolved, with x of `[N,C,H,W]`
  */
-export function stepGraph(model: Graph, card: Card): Graph {
+export function stepGraph(model: Graph, card: Card, { forms }: GradientOptions = {}): Graph {
   const b = new GraphBuilder(copyOf(model));
   appendPrediction(b, card);
+  if ((forms ?? defaultForms).attention === 'sliced') sliceAttention(b);
   return simplify(b.graph);
 }
 

@@ -9,11 +9,12 @@
  * network and decoder are then never there at the same time.
  */
 import { copyOf } from '../autodiff/differentiate.ts';
-import { gradients, type GradientOptions } from '../autodiff/gradients.ts';
+import { defaultForms, gradients, type GradientOptions } from '../autodiff/gradients.ts';
 import type { Card } from '../card/card.ts';
 import { defaultOpset, GraphBuilder } from '../onnx/builder.ts';
 import { emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
 import { simplify } from '../simplify/simplify.ts';
+import { sliceAttention } from '../simplify/sliced-attention.ts';
 import { appendLosses, appendPrediction, opsetOfAim, ports, type Aim } from './guided.ts';
 import { prediction } from './prediction.ts';
 import { toUnit, type DerivativeOptions } from './scaled.ts';
@@ -26,9 +27,10 @@ export const windowPorts = {
 } as const;
 
 /** ε of a window (and the raw variance where it is learned). */
-export function windowGraph(model: Graph, card: Card): Graph {
+export function windowGraph(model: Graph, card: Card, { forms }: GradientOptions = {}): Graph {
   const b = new GraphBuilder(copyOf(model));
   appendPrediction(b, card);
+  if ((forms ?? defaultForms).attention === 'sliced') sliceAttention(b);
   const wanted = b.graph.outputs.filter((o) => o.name !== ports.x0);
   b.graph.outputs.splice(0, Infinity, ...wanted);
   return simplify(b.graph);

@@ -14,7 +14,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 export function openStep(input: DenoiserInput, { network, origin, feeds }: Form): Promise<Session> {
   const make = async () => {
     const { graph, card } = await network();
-    return stepGraph(graph, card);
+    return stepGraph(graph, card, gradientOptions(input.session));
   };
   return openDerived(input, { graph: 'step', ...origin }, { make, feeds });
 }
@@ -42,7 +42,7 @@ export function openWindow(
 ): Promise<Session> {
   const make = async () => {
     const { graph, card } = await network();
-    return windowGraph(graph, card);
+    return windowGraph(graph, card, gradientOptions(input.session));
   };
   return openDerived(input, { graph: 'window', ...origin }, { make, feeds });
 }

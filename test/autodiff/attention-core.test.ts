@@ -72,17 +72,15 @@ describe('the same gradient as of kept weights', () => {
     { name: 'keys and values only', options: { self: false }, wrt: 'other' },
     { name: 'batch and heads apart', options: { lead: [1, 2] } },
     { name: 'divided, nothing added', options: { between: (b, s) => b.div(s, b.constant(3)) } },
-    { name: 'no scale', options: { between: (_, s) => s } },
   ])('$name', async ({ options, wrt }) => {
     const graph = attention(options);
     const expected = await gradientOf(inForm(graph, { attention: 'kept' }, wrt), wrt);
     for (const form of [
-      { attention: 'sliced' },
-      { attention: 'whole' },
       { attention: 'sliced', recompute: 'most' },
+      { attention: 'whole' },
     ] as const) {
       const found = inForm(graph, form, wrt);
-      expect(scans(found)).toBe(form.attention === 'sliced' ? 1 : 0);
+      expect(scans(found)).toBe(form.attention === 'sliced' ? 2 : 0);
       expect(relativeError(await gradientOf(found, wrt), expected)).toBeLessThan(1e-5);
     }
   });
@@ -134,8 +132,7 @@ test('memory and arithmetic are those of the slices', () => {
   ) as [Graph, Graph, Graph];
   const weights = 4 * 2 * queries ** 2;
   expect(peakBytes(kept) / weights).toBeGreaterThan(4);
-  // The scores of the forward pass, and their softmax.
-  expect(peakBytes(sliced) / weights).toBeLessThan(2.2);
+  expect(peakBytes(sliced) / weights).toBeLessThan(0.5);
   // One product more than the six of either.
   expect(flopsOf(sliced)).toBe(flopsOf(whole));
   expect(flopsOf(sliced) / flopsOf(kept)).toBeCloseTo(7 / 6);

@@ -1,8 +1,9 @@
 /** Gradients of softmax and of attention. g: gradient of the output, y: the output. */
+import { manyWeights } from '../../onnx/attention.ts';
 import { floatAttr, intAttr } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { showShape } from '../../tensor/tensor.ts';
-import { inSlices, smallest, type Gradients } from '../attention-core.ts';
+import { inSlices, type Gradients } from '../attention-core.ts';
 import { derived } from '../derived.ts';
 import { rule, unless, type NodeView, type RuleContext, type RuleTable } from '../rule.ts';
 
@@ -77,7 +78,7 @@ function grouped(c: RuleContext, v: Value): Value {
 /** Gradients of q, kᵀ and v where there are many weights and nothing but these decides them. */
 function sliced(c: RuleContext): Gradients | undefined {
   const { batch, queryHeads, queries, keys } = headsOf(c);
-  const large = batch * queryHeads * queries * keys >= smallest;
+  const large = batch * queryHeads * queries * keys >= manyWeights;
   const plain = !c.input(3) && !intAttr(c.node, 'is_causal', 0);
   if (c.forms.attention !== 'sliced' || !large || !plain) return undefined;
   return c.shared('sliced', () => {
