@@ -20,6 +20,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 warnings.filterwarnings("ignore")
 sys.path.insert(0, str(Path(__file__).parent.parent / "test/pipeline/latent"))
+from parts import Decoder, Encoder, Unet  # noqa: E402
 from vocabulary import write_vocabulary  # noqa: E402
 
 root, only = Path(sys.argv[1]), sys.argv[2:]
@@ -33,33 +34,6 @@ class Text(torch.nn.Module):
 
     def forward(self, input_ids):
         return self.model(input_ids).last_hidden_state
-
-
-class Unet(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, sample, timestep, encoder_hidden_states):
-        return self.model(sample, timestep, encoder_hidden_states).sample
-
-
-class Decoder(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, latent_sample):
-        return self.model.decode(latent_sample).sample
-
-
-class Encoder(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, sample):
-        return self.model.encode(sample).latent_dist.parameters
 
 
 def empty(make):

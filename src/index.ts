@@ -1,4 +1,4 @@
-/** `dsg`: image restoration by guided diffusion sampling. */
+/** `dsg`: restoring and making images by guided diffusion sampling. */
 export { UserError } from './errors.ts';
 export { defaultModel, loadModel, type Model } from './pipeline/model.ts';
 export {

@@ -18,6 +18,7 @@ import { digest, hashOf, revision } from './identity.ts';
 import type { Input } from './inputs.ts';
 import type { Io } from './io.ts';
 import { openAims } from './losses.ts';
+import { recordCard } from './model-card.ts';
 import { noteModel, openModel, readReplay, refuseChannels } from './preparing.ts';
 import { openLanes, showDuration, type Progress } from './progress.ts';
 import { openReport } from './report.ts';
@@ -53,6 +54,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
     steps,
     seed,
     ...computing(values),
+    ...recordCard(values),
     ...(replay && { replay: hashOf(replay) }),
   };
   const { onnxruntime } = versions();

@@ -55,6 +55,11 @@ export const cardOptions = {
   ),
 } as const;
 
+/** What sidecars have of them; nothing where nothing was said. */
+export function recordCard({ card, cardFile }: Values<typeof cardOptions>): object {
+  return { ...(card && { card }), ...(cardFile !== undefined && { cardFile }) };
+}
+
 /** Flags count more than the file of `--card-file`. */
 export async function cardOverrides({
   card,

@@ -17,6 +17,7 @@ import { findInputs, type Input } from './inputs.ts';
 import type { Io } from './io.ts';
 import { openAims } from './losses.ts';
 import { withRecipe } from './method-options.ts';
+import { recordCard } from './model-card.ts';
 import {
   noteModel,
   openModel,
@@ -216,6 +217,7 @@ function effective({ settings, degradation }: Job, values: RestoreValues, told: 
     seed,
     simulate,
     ...computing(values),
+    ...recordCard(values),
     ...(fit && { fit }),
     ...(start && { start }),
     ...(tile !== undefined && { tile, tileOverlap }),

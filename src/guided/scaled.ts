@@ -36,16 +36,26 @@ export function scaledGradient(
     ...options,
     stop,
   });
-  const g = outside.get(after.name) as Value;
-  const { unit, scale } = toUnit(b, g);
-  const through = gradients(b, new Map([[before.name, unit]]), [x.name], options);
-  b.scope = '/dsg/scaled';
-  const back = b.mul(b.cast(through.get(x.name) as Value, 'float32'), scale);
+  const back = backwards(b, before, outside.get(after.name) as Value, x, options);
   return direct ? b.add(b.cast(outside.get(x.name) as Value, 'float32'), back) : back;
 }
 
+/** The gradient at `x` of what has the gradient `g` at `from`, which is scaled on its way. */
+export function backwards(
+  b: GraphBuilder,
+  from: Value,
+  g: Value,
+  x: Value,
+  options: GradientOptions = {},
+): Value {
+  const { unit, scale } = toUnit(b, g);
+  const found = gradients(b, new Map([[from.name, unit]]), [x.name], options);
+  b.scope = '/dsg/scaled';
+  return b.mul(b.cast(found.get(x.name) as Value, 'float32'), scale);
+}
+
 /** A gradient `[N,...]` with a root-mean-square of 1 in each image, and what it was before. */
-export function toUnit(b: GraphBuilder, g: Value): { unit: Value; scale: Value } {
+function toUnit(b: GraphBuilder, g: Value): { unit: Value; scale: Value } {
   b.scope = '/dsg/scaled';
   const [n = 1, ...rest] = g.shape;
   const norm = b.reduce('L2', b.reshape(g, [n, sizeOf(rest)]), [1]);

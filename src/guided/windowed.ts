@@ -17,7 +17,7 @@ import { simplify } from '../simplify/simplify.ts';
 import { sliceAttention } from '../simplify/sliced-attention.ts';
 import { appendLosses, appendPrediction, opsetOfAim, ports, type Aim } from './guided.ts';
 import { prediction } from './prediction.ts';
-import { toUnit, type DerivativeOptions } from './scaled.ts';
+import { backwards, type DerivativeOptions } from './scaled.ts';
 
 /** Names of what only these graphs take and give; the others are `ports`. */
 export const windowPorts = {
@@ -46,15 +46,10 @@ export function windowGradientGraph(
   const { x, eps } = appendPrediction(b, card);
   const cotangent = b.input(windowPorts.epsGradient, 'float32', eps.shape);
   b.graph.outputs.length = 0;
-  if (options.scaled) {
-    const { unit, scale } = toUnit(b, cotangent);
-    const found = gradients(b, new Map([[eps.name, unit]]), [x.name], options);
-    b.scope = '/dsg/scaled';
-    b.output(b.mul(b.cast(found.get(x.name) as Value, 'float32'), scale), ports.gradient);
-  } else {
-    const found = gradients(b, new Map([[eps.name, cotangent]]), [x.name], options);
-    b.output(found.get(x.name) as Value, ports.gradient);
-  }
+  const gradient = options.scaled
+    ? backwards(b, eps, cotangent, x, options)
+    : (gradients(b, new Map([[eps.name, cotangent]]), [x.name], options).get(x.name) as Value);
+  b.output(gradient, ports.gradient);
   return simplify(b.graph);
 }
 

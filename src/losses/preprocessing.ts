@@ -47,15 +47,24 @@ export function preprocessedShape(
  * @param image `[N,C,H,W]` in [-1,1]
  */
 export function preprocess(b: GraphBuilder, image: Value, p: Preprocessing): Value {
-  const { crop, size, range, mean, std } = p;
+  const { crop, size } = p;
   const cropped = crop ? cut(b, image, crop) : image;
   const resized = size ? resample(b, cropped, size, p.resize) : cropped;
-  const { scale, shift } = ranges[range];
-  // ((scale v + shift) − mean) / std = gain v + offset
-  const gain = std.map((s) => scale / s);
-  const offset = std.map((s, c) => (shift - (mean[c] ?? mean[0] ?? 0)) / s);
+  const { gain, offset } = affine(p);
   const scaled = gain.every((g) => g === 1) ? resized : b.mul(resized, perChannel(b, gain));
   return offset.every((o) => o === 0) ? scaled : b.add(scaled, perChannel(b, offset));
+}
+
+/** Range, mean and std as one map by channel: ((scale v + shift) − mean) / std = gain v + offset. */
+export function affine({ range, mean, std }: Pick<Preprocessing, 'range' | 'mean' | 'std'>): {
+  gain: number[];
+  offset: number[];
+} {
+  const { scale, shift } = ranges[range];
+  return {
+    gain: std.map((s) => scale / s),
+    offset: std.map((s, c) => (shift - (mean[c] ?? mean[0] ?? 0)) / s),
+  };
 }
 
 /** An image `[N,C,H,W]` at another size. */

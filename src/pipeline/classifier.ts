@@ -10,7 +10,7 @@ import { modelInputs } from '../onnx/skeleton.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import { showShape } from '../tensor/tensor.ts';
 import { contentOf } from './content.ts';
-import { ranges } from '../losses/preprocessing.ts';
+import { affine } from '../losses/preprocessing.ts';
 import { readFeatureCard, type FeatureCard } from './feature-card.ts';
 
 export interface Classifier {
@@ -113,16 +113,16 @@ export async function classifierAt(
     });
   // Whether it can be differentiated is better said of it alone than of the graph it goes into.
   differentiate(graph, { output: logits, wrt: image.name });
-  const { scale, shift } = ranges[card.range];
-  const of = (values: readonly number[], c: number): number =>
-    values[Math.min(c, values.length - 1)] as number;
-  const each = Array.from({ length: channels }, (_, c) => c);
+  const { gain, offset } = affine(card);
+  // Cards are of colours; images of another kind take what the last says.
+  const each = (values: readonly number[]): number[] =>
+    Array.from({ length: channels }, (_, c) => values[Math.min(c, values.length - 1)] as number);
   return {
     graph,
     digest,
     inputs: { image: image.name, timestep: timestep?.name },
     logits,
-    gain: each.map((c) => scale / of(card.std, c)),
-    offset: each.map((c) => (shift - of(card.mean, c)) / of(card.std, c)),
+    gain: each(gain),
+    offset: each(offset),
   };
 }

@@ -28,8 +28,12 @@ describe('--tile', () => {
     ];
     // The model treats each pixel by itself, so that nothing but rounding can differ.
     expect(relativeError(a, b)).toBeLessThan(1e-4);
-    const sidecar = JSON.parse(readFileSync(join(folder, 'fixed/large.json'), 'utf8'));
-    expect(sidecar.options).toMatchObject({ tile: 'auto' });
+  });
+
+  it('is recorded with each result, as are fields of the card', async () => {
+    expectDone(await tiled('recorded', '16', '--model', open, '--card', 'prediction=epsilon'));
+    const { options } = JSON.parse(readFileSync(join(folder, 'recorded/large.json'), 'utf8'));
+    expect(options).toMatchObject({ tile: 16, card: { prediction: 'epsilon' } });
   });
 
   it('redoes with --resume what other windows made', async () => {

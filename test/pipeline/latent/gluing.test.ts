@@ -8,16 +8,15 @@ import { applyOperator } from '../../../src/pipeline/degrade.ts';
 import { encoderFor, openAutoencoder } from '../../../src/pipeline/latent/autoencoder.ts';
 import { promptCondition } from '../../../src/pipeline/latent/prompt.ts';
 import { encodedStart } from '../../../src/pipeline/latent/start.ts';
-import { graphFor, loadModel } from '../../../src/pipeline/model.ts';
+import { loadModel } from '../../../src/pipeline/model.ts';
 import { openRestorer } from '../../../src/pipeline/restore.ts';
-import { openGuided } from '../../../src/pipeline/staged.ts';
-import { levelFeed, parametersOf, timestepFeed } from '../../../src/pipeline/feeds.ts';
 import { betas } from '../../../src/schedules/betas.ts';
-import { respace, steps } from '../../../src/schedules/respace.ts';
+import { respace, steps, type Step } from '../../../src/schedules/respace.ts';
 import { stack } from '../../../src/tensor/batch.ts';
 import { gaussian, noiseKey } from '../../../src/tensor/noise.ts';
 import { tensor, type Tensor } from '../../../src/tensor/tensor.ts';
 import { expectedOf, largestDifference, pipelineFolder } from '../../helpers/latent.ts';
+import { lossesOver } from '../../helpers/latent-step.ts';
 import { runGraph } from '../../helpers/run.ts';
 
 const key = noiseKey(4, 'gluing');
@@ -28,7 +27,7 @@ const side = [3, 64, 64] as const;
 const folder = pipelineFolder('sd15');
 const step = steps(
   respace(betas({ name: 'scaled_linear' }), 5, { spacing: 'leading', offset: 1 }),
-)[3];
+)[3] as Step;
 
 const mask = boxMask(64, 64, key);
 const tasks: readonly Degradation[] = [
@@ -101,24 +100,7 @@ async function guided(
   }));
   const losses = [(await loss.at?.([1, ...side])) ?? loss];
   const placement = { image: side, top: 0, left: 0 };
-  const told = { encoder_hidden_states: drawn(9, [77, 12]) };
-  const input = { model, like: { losses }, batch: 1, canvas, placement, session: {} };
-  const network = async () => ({
-    graph: await graphFor(model, 1, canvas, told),
-    card: model.card,
-  });
-  const form = { network, origin: { shapes: {} }, feeds: () => ({}) };
-  const session = await openGuided(input, form);
-  const feeds = {
-    ...timestepFeed(model, 1, step?.timestep ?? 0),
-    ...levelFeed(step as NonNullable<typeof step>),
-    ...parametersOf([losses]),
-    encoder_hidden_states: stack([told.encoder_hidden_states]),
-  };
-  return {
-    run: (x: Tensor) => session.run({ ...feeds, [model.card.inputs.x]: x }),
-    release: () => session.release(),
-  };
+  return lossesOver(model, losses, { canvas, placement, step, prompt: drawn(9, [77, 12]) });
 }
 
 test('a start from the encoder is the code of the measurement and the noise of the first step', async () => {
@@ -138,11 +120,11 @@ test('a start from the encoder is the code of the measurement and the noise of t
     autoencoder,
     canvas,
     placed: { image: side, top: 0, left: 0 },
-    step: step as NonNullable<typeof step>,
+    step,
     noise,
   });
   const { data: code } = await autoencoder.encode(stack([clean]));
-  const { alphaBar = 0 } = step ?? {};
+  const { alphaBar } = step;
   const expected = code.map(
     (z, i) => Math.sqrt(alphaBar) * z + Math.sqrt(1 - alphaBar) * (noise.data[i] as number),
   );

@@ -3,14 +3,11 @@ import { expect, test } from 'vitest';
 import { measurementLoss } from '../../../src/guided/measured.ts';
 import { ports } from '../../../src/guided/guided.ts';
 import { operatorOf } from '../../../src/pipeline/degradation.ts';
-import { levelFeed, parametersOf, timestepFeed } from '../../../src/pipeline/feeds.ts';
-import { graphFor, loadModel, type Model } from '../../../src/pipeline/model.ts';
-import { openGuided } from '../../../src/pipeline/staged.ts';
-import { respace, steps } from '../../../src/schedules/respace.ts';
+import { loadModel, type Model } from '../../../src/pipeline/model.ts';
+import { respace, steps, type Step } from '../../../src/schedules/respace.ts';
 import { betas } from '../../../src/schedules/betas.ts';
 import type { Loss } from '../../../src/losses/loss.ts';
 import { gaussian, noiseKey } from '../../../src/tensor/noise.ts';
-import { stack } from '../../../src/tensor/batch.ts';
 import { tensor, type Tensor } from '../../../src/tensor/tensor.ts';
 import {
   largestDifference,
@@ -18,6 +15,7 @@ import {
   pipelines,
   type Pipeline,
 } from '../../helpers/latent.ts';
+import { lossesOver } from '../../helpers/latent-step.ts';
 
 const key = noiseKey(3, 'guided');
 const canvas = { height: 64, width: 64 };
@@ -25,29 +23,13 @@ const drawn = (index: number, shape: readonly number[]): Tensor =>
   gaussian(key, 'sample', index, shape);
 const step = steps(
   respace(betas({ name: 'scaled_linear' }), 5, { spacing: 'leading', offset: 1 }),
-)[2];
+)[2] as Step;
 
 /** How a loss of x̂₀, or of what it decodes to, goes with the latent. */
-async function lossOver(model: Model, losses: readonly Loss[], most?: number) {
-  const told = { encoder_hidden_states: drawn(9, [77, 12]) };
+function lossOver(model: Model, losses: readonly Loss[], most?: number) {
   const placement = { image, top: 2, left: 3 };
-  const input = { model, like: { losses }, batch: 1, canvas, placement, session: {} };
-  const network = async () => ({
-    graph: await graphFor(model, 1, canvas, told),
-    card: model.card,
-  });
-  const form = { network, origin: { shapes: {} }, feeds: () => ({}) };
-  const session = await openGuided(input, form, most);
-  const feeds = {
-    ...timestepFeed(model, 1, step?.timestep ?? 0),
-    ...levelFeed(step as NonNullable<typeof step>),
-    ...parametersOf([losses]),
-    encoder_hidden_states: stack([told.encoder_hidden_states]),
-  };
-  return {
-    run: (x: Tensor) => session.run({ ...feeds, [model.card.inputs.x]: x }),
-    release: () => session.release(),
-  };
+  const prompt = drawn(9, [77, 12]);
+  return lossesOver(model, losses, { canvas, placement, step, prompt, most });
 }
 
 const image = [3, 60, 58] as const;

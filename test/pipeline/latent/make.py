@@ -19,6 +19,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from diffusers.models.attention_processor import AttnProcessor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from parts import Decoder, Encoder, Unet
 from vocabulary import write_vocabulary
 
 warnings.filterwarnings("ignore")
@@ -60,33 +61,6 @@ class Text(torch.nn.Module):
     def forward(self, input_ids):
         out = self.model(input_ids)
         return out.last_hidden_state, out.pooler_output
-
-
-class Unet(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, sample, timestep, encoder_hidden_states):
-        return self.model(sample, timestep, encoder_hidden_states).sample
-
-
-class Decoder(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, latent_sample):
-        return self.model.decode(latent_sample).sample
-
-
-class Encoder(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, sample):
-        return self.model.encode(sample).latent_dist.parameters
 
 
 def axes(*names):
