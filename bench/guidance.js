@@ -1,9 +1,11 @@
 // The w sweep of Ho & Salimans (2022) on small class-conditional models of generated shapes.
 //   npm run build && node bench/guidance.js [--samples 400] [--steps 1500]
-// Trains three models that withheld the class with p_uncond 0.1, 0.2 and 0.5 (`dsg train`, about four minutes
-// of one core each) and a classifier to judge them; what is in .cache/guidance is not made again. Writes
+// Trains three models that withheld the class with p_uncond 0.1, 0.2 and 0.5 (`dsg train`, side by side, about
+// four minutes of one core each) and a classifier to judge them. What is in .cache/guidance is not made again,
+// and a run that was stopped goes on to the same figures. Writes
 // docs/guidance/sweep.webp and shapes.webp, and prints the table.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,16 +49,9 @@ const truth = await judge(shapes({ size, classes, seed: 77 }).at(0, 2000));
 const other = await judge(shapes({ size, classes, seed: 78 }).at(0, perClass * classes));
 const real = neighbourhoods(truth.features.slice(0, perClass * classes));
 
-const found = [];
-for (const p of withheld) {
-  const model = await trained(p);
-  for (const w of scales) {
-    const row = { p, w, ...scoresOf(await judge(await keptSamples(model, p, w))) };
-    found.push(row);
-    note(JSON.stringify(row));
-  }
-}
-await drawSamples(await trained(withheld[0]));
+const models = await Promise.all(withheld.map(trained));
+const found = (await Promise.all(models.map(sweep))).flat();
+await drawSamples(models[0]);
 await drawSweep(found);
 const columns = [
   { title: 'p_uncond' },
@@ -78,9 +73,21 @@ async function trained(p) {
   const run = ['--p-uncond', String(p), '--steps', values.steps, '--resume', '-o', file];
   const args = [join(root, 'bin/dsg.js'), 'train', ...data, ...network, ...run];
   const checkpoints = ['--checkpoint-every', '500'];
-  const { status } = spawnSync(process.execPath, [...args, ...checkpoints], { stdio: 'inherit' });
-  if (status !== 0) throw new Error(`dsg train ended with ${status}`);
+  const training = spawn(process.execPath, [...args, ...checkpoints], { stdio: ['ignore', 2, 2] });
+  const [code] = await once(training, 'exit');
+  if (code !== 0) throw new Error(`dsg train ended with ${code}`);
   return loadModel(file);
+}
+
+async function sweep(model, i) {
+  const p = withheld[i];
+  const rows = [];
+  for (const w of scales) {
+    const row = { p, w, ...scoresOf(await judge(await keptSamples(model, p, w))) };
+    rows.push(row);
+    note(JSON.stringify(row));
+  }
+  return rows;
 }
 
 /** Samples of a model that are made once. */
