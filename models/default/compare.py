@@ -84,8 +84,13 @@ def restored(a, task, name):
     yield f'prior, mean of {a.samples}', load(folder / f'{name}.png')
 
 
+def measures(image, clean):
+    """PSNR, SSIM and roughness."""
+    return [float(of(image, clean)) for of in (psnr, ssim, roughness)]
+
+
 def scores(a, task, name, clean):
-    """The scores (psnr, ssim, roughness) of every method, at its best setting by PSNR."""
+    """The measures of every method, at its best setting by PSNR."""
     file = a.work / 'untrained' / task / f'{name}.json'
     methods = {
         'deblur': untrained.deblurring,
@@ -95,13 +100,13 @@ def scores(a, task, name, clean):
     if not file.exists():
         best = {}
         for method, image in methods[task](*measurement(a.work / 'measured' / task, name, task)):
-            found = [psnr(image, clean), ssim(image, clean), roughness(image, clean)]
+            found = measures(image, clean)
             best[method] = max(best.get(method, found), found)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(best))
     best = json.loads(file.read_text())
     for method, image in restored(a, task, name) if not a.untrained else ():
-        best[method] = [psnr(image, clean), ssim(image, clean), roughness(image, clean)]
+        best[method] = measures(image, clean)
     return best
 
 
