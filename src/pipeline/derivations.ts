@@ -8,16 +8,27 @@ import { exampleLevel, type Form } from './forms.ts';
 import { gradientOptions } from './gradient-forms.ts';
 import { decoderOf } from './latent/autoencoder.ts';
 import { seenShape } from './model.ts';
-import { openDerived, type Origin } from './prepared.ts';
+import { openDerived, type Origin, type Recipe } from './prepared.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-export function openStep(input: DenoiserInput, { network, origin, feeds }: Form): Promise<Session> {
-  const make = async () => {
-    const { graph, card } = await network();
-    return stepGraph(graph, card, gradientOptions(input.session));
+/** A graph that follows from the network alone, as a form of it has it. */
+function ofNetwork(graph: Recipe['graph'], derive: typeof windowGradientGraph) {
+  return (input: DenoiserInput, { network, origin, feeds }: Form): Promise<Session> => {
+    const make = async () => {
+      const { graph: resolved, card } = await network();
+      return derive(resolved, card, gradientOptions(input.session));
+    };
+    return openDerived(input, { graph, ...origin }, { make, feeds });
   };
-  return openDerived(input, { graph: 'step', ...origin }, { make, feeds });
 }
+
+export const openStep = ofNetwork('step', stepGraph);
+
+/** The network's prediction of a window, or as the first stage of several. */
+export const openWindow = ofNetwork('window', windowGraph);
+
+/** J of a window, transposed, times the gradient at ε. */
+export const openWindowGradient = ofNetwork('window gradient', windowGradientGraph);
 
 /** Network, losses and gradient in one. */
 export function openWhole(
@@ -33,30 +44,6 @@ export function openWhole(
     { graph: 'guided', ...origin, ...aimOf(input) },
     { make, feeds: () => ({ ...feeds(), ...lossFeeds(input) }) },
   );
-}
-
-/** The network's prediction of a window, or as the first stage of several. */
-export function openWindow(
-  input: DenoiserInput,
-  { network, origin, feeds }: Form,
-): Promise<Session> {
-  const make = async () => {
-    const { graph, card } = await network();
-    return windowGraph(graph, card, gradientOptions(input.session));
-  };
-  return openDerived(input, { graph: 'window', ...origin }, { make, feeds });
-}
-
-/** J of a window, transposed, times the gradient at ε. */
-export function openWindowGradient(
-  input: DenoiserInput,
-  { network, origin, feeds }: Form,
-): Promise<Session> {
-  const make = async () => {
-    const { graph, card } = await network();
-    return windowGradientGraph(graph, card, gradientOptions(input.session));
-  };
-  return openDerived(input, { graph: 'window gradient', ...origin }, { make, feeds });
 }
 
 /** From x and ε of all windows to x̂₀. */
