@@ -1,5 +1,6 @@
 // One measurement, printed as JSON; run.js starts it.
 import { performance } from 'node:perf_hooks';
+import { openCache } from '../dist/cache/cache.js';
 import { dsg } from '../dist/guidance/dsg.js';
 import { preset } from '../dist/guidance/presets.js';
 import { measurementLoss } from '../dist/guided/measured.js';
@@ -14,7 +15,8 @@ import { unstack } from '../dist/tensor/batch.js';
 import { gaussian, noiseKey } from '../dist/tensor/noise.js';
 
 const [, , what, given] = process.argv;
-const { model: file, size, batch, runs, steps: sampling, session } = JSON.parse(given);
+const { model: file, size, batch, runs, steps: sampling, session, folder } = JSON.parse(given);
+const cache = folder && openCache({ folder, limit: Infinity });
 const model = await loadModel(file);
 const shape = [batch, 3, size, size];
 const operator = gaussianBlur({ size: 61, std: 3 });
@@ -48,6 +50,7 @@ async function stepwise() {
     canvas: { height: size, width: size },
     placement: { image: [3, size, size], top: 0, left: 0 },
     session,
+    cache,
   });
   const x = gaussian(key, 'x_T', 0, shape);
   const denoise = denoiser.bind(subjects);

@@ -9,7 +9,9 @@
 //   --device, --precision, --threads   as the sessions take them
 //   --json FILE     all single figures
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { defaultModel } from '../dist/pipeline/model.js';
@@ -48,11 +50,30 @@ function run(program, args) {
   return child.stdout;
 }
 
-function measure(model, batch, what, times) {
+function measure(model, batch, what, times, folder) {
   const session = { device, precision, ...threads };
   const steps = Number(values.steps);
-  const settings = { model: files[model] ?? model, size, batch, runs: times, steps, session };
+  const settings = {
+    model: files[model] ?? model,
+    size,
+    batch,
+    runs: times,
+    steps,
+    session,
+    folder,
+  };
   return JSON.parse(run(process.execPath, [here('measure.js'), what, JSON.stringify(settings)]));
+}
+
+/** The peak memory of a guided step that starts from a cache which has its graph, as all but the first do. */
+function fromCache(model, batch) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'dsg-bench-'));
+  try {
+    const [, { peakMiB }] = [1, 2].map(() => measure(model, batch, 'guided', 1, folder));
+    return { peakMiB };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function pytorch(model, batch, how) {
@@ -78,7 +99,7 @@ function spread(list, digits) {
 }
 
 function report(name, { plain, guided, ratio, outside, restore, peakMiB }) {
-  const row = (what, value) => console.log(`  ${name.padEnd(18)} ${what.padEnd(30)} ${value}`);
+  const row = (what, value) => console.log(`  ${name.padEnd(24)} ${what.padEnd(30)} ${value}`);
   if (plain) row('plain forward, s', spread(plain, 3));
   if (guided) row('guided step, s', spread(guided, 3));
   if (ratio) row('guided ÷ plain, run by run', spread(ratio, 2));
@@ -103,6 +124,7 @@ for (const model of values.models.split(',')) {
       for (const [name, way] of Object.entries(ways)) found[name].push(way());
     for (const what of ['plain', 'guided'])
       found[`dsg, ${what} only`] = [{ peakMiB: measure(model, batch, what, 1).peakMiB }];
+    found['dsg, guided only, cached'] = [fromCache(model, batch)];
     found['dsg, whole'] = [measure(model, batch, 'restore', Number(values.restores))];
     for (const [name, list] of Object.entries(found)) {
       const joined = join(list);

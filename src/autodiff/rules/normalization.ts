@@ -18,7 +18,7 @@ const mean = (b: GraphBuilder, v: Value, axes: readonly number[]): Value =>
   b.reduce('Mean', v, axes);
 
 /** `inv (g − x̂ mean(g x̂) − mean g)`, where the forward pass subtracted the mean. */
-export function centred(
+function centred(
   b: GraphBuilder,
   g: Value,
   { xHat, inv }: Normalized,
