@@ -22,10 +22,14 @@ const { positionals, values } = parseArgs({
     model: { type: 'string', default: defaultModel },
     tried: { type: 'string', default: 'presets-tried.json' },
     steps: { type: 'string', default: '20,50,100' },
+    tasks: { type: 'string', default: 'inpaint,sr,deblur' },
     threads: { type: 'string', default: '2' },
+    device: { type: 'string', default: 'cpu' },
+    precision: { type: 'string', default: 'fp32' },
   },
 });
 const [folder = '.'] = positionals;
+const { device, precision } = values;
 const [sigma, seed] = [0.05, 0];
 const model = await loadModel(values.model);
 const images = [];
@@ -93,7 +97,7 @@ async function climb(start, ratios, largest, value) {
 }
 
 const presets = {};
-for (const task of Object.keys(tasks)) {
+for (const task of values.tasks.split(',')) {
   const found = { dps: {}, dsg: {} };
   for (const steps of values.steps.split(',').map(Number)) {
     const { presets: prior } = model.card;
@@ -105,7 +109,7 @@ for (const task of Object.keys(tasks)) {
       sampler: { name: 'ddim', eta: 1 },
       steps,
       seed,
-      session: { device: 'cpu', threads: Number(values.threads) },
+      session: { device, precision, threads: Number(values.threads) },
     });
     // The articles' values suit another network, and at few steps are far from the best.
     const ratios = prior === 'article' ? [2, Math.SQRT2] : [Math.SQRT2];

@@ -1,10 +1,11 @@
 """Restorations of photographs by the prior beside untrained methods: a Markdown table.
 
-    python compare.py WORK [--photographs FACES] [--samples 8] [--steps 100] [--model FILE]
+    python compare.py WORK [--photographs FACES] [--samples 8] [--steps 100] [--model FILE] [OPTION...]
 
 Photographs (photographs.py; never trained on) of 256x256 are degraded and restored by the project's
 own command line, `npm run build` first. What is in WORK already is not made again. Each untrained
 method is shown at its best setting for every image, by PSNR: it is told the truth, the prior is not.
+Options that are not this program's own go to `dsg restore`: --device openvino --precision bf16, say.
 """
 
 import argparse
@@ -119,11 +120,11 @@ def parse():
     p.add_argument('--model', type=Path, help='instead of the one that comes with dsg')
     p.add_argument('--untrained', action='store_true', help='the untrained methods only')
     p.add_argument('--tasks', default=','.join(TASKS))
-    return p.parse_args()
+    return p.parse_known_args()
 
 
 def main():
-    a = parse()
+    a, further = parse()
     names, images = photographs(a.photographs)
     clean = a.work / 'clean'
     clean.mkdir(parents=True, exist_ok=True)
@@ -139,7 +140,7 @@ def main():
         if not a.untrained:
             more = ['--model', a.model] if a.model else []
             out = a.work / f'restored-{a.steps}' / task
-            options = ['--steps', a.steps, '--samples', a.samples, '--resume', *more]
+            options = ['--steps', a.steps, '--samples', a.samples, '--resume', *more, *further]
             dsg('restore', measured, *options, '-o', out)
         rows = [scores(a, task, name, load(clean / f'{name}.png')) for name in names]
         columns = ['PSNR', 'SSIM', 'gradients']
