@@ -36,6 +36,8 @@ export const usualPUncond = 0.1;
 /** Kinds of shapes if no number is given. */
 const usualKinds = 5;
 const usualSize = 32;
+/** The form of a new network where nothing is said. */
+const usualForm = { width: 32, levels: 3, blocks: 1 } as const;
 
 /**
  * The images that `data` names: `shapes`, or a folder.
@@ -111,7 +113,8 @@ export async function networkFor(dataset: Dataset, values: TrainValues): Promise
 }
 
 function newNetwork(dataset: Dataset, values: TrainValues): Start {
-  const { width, levels, blocks, seed, schedule = 'linear' } = values;
+  const { width, levels, blocks } = { ...usualForm, ...formOf(values) };
+  const { seed, schedule = 'linear' } = values;
   const [channels, size] = dataset.shape;
   const count = dataset.classes.length;
   const shape = { channels, size, width, levels, blocks, ...(count > 0 && { classes: count }) };
@@ -131,16 +134,38 @@ function newNetwork(dataset: Dataset, values: TrainValues): Start {
   };
 }
 
+/** What was said of the form of a new network. */
+function formOf(values: TrainValues): Partial<Record<keyof typeof usualForm, number>> {
+  const { width, levels, blocks } = values;
+  return {
+    ...(width !== undefined && { width }),
+    ...(levels !== undefined && { levels }),
+    ...(blocks !== undefined && { blocks }),
+  };
+}
+
 async function givenNetwork(init: string, dataset: Dataset, values: TrainValues): Promise<Start> {
   if (path.resolve(init) === path.resolve(values.output))
     throw new UserError(`${init}: the trained model would replace the one to start from`, {
       hint: 'choose another -o',
+    });
+  const idle = Object.keys(formOf(values)).map((name) => `--${name}`);
+  if (idle.length > 0)
+    throw new UserError(`${idle.join(', ')}: for new networks, and --init ${init} has its form`, {
+      hint: `leave out --init, or ${idle.join(', ')}`,
     });
   const { overrides } = await cardOverrides(values);
   const { onnx, card } = await loadModel(init, overrides);
   const digest = await sha256(init);
   const known = card.classes;
   const count = dataset.classes.length;
+  if (!known && typeof values.classes === 'number')
+    throw new UserError(
+      `${init}: the network is told no class, and there is --classes ${values.classes}`,
+      {
+        hint: 'leave it out, or give --classes none',
+      },
+    );
   if (known && known.count !== count)
     throw new UserError(`${init}: tells ${known.count} classes apart, the images have ${count}`);
   if (known && (values.pUncond ?? usualPUncond) > 0 && known.null === undefined)

@@ -13,7 +13,18 @@ const bytes = (name: string): Buffer => readFileSync(at(name));
 const small = ['--size', '8', '--width', '8', '--levels', '2', '--batch', '4', '--classes', '3'];
 
 function train(name: string, args: readonly string[], given?: Circumstances) {
-  return dsg(['train', 'shapes', '-o', at(`${name}.onnx`), ...small, ...args], given);
+  const options = without(small, formOf(args));
+  return dsg(['train', 'shapes', '-o', at(`${name}.onnx`), ...options, ...args], given);
+}
+
+/** Options that a network to start from has no use for. */
+function formOf(args: readonly string[]): readonly string[] {
+  return args.includes('--init') ? ['--width', '--levels'] : [];
+}
+
+/** Options, each with its value, but for some. */
+function without(options: readonly string[], flags: readonly string[]): string[] {
+  return options.filter((_, i) => !flags.includes(options[i - (i % 2)] as string));
 }
 
 beforeAll(async () => {
@@ -154,12 +165,29 @@ describe('refused', () => {
       ['-o', at('whole.onnx'), '--resume', '--steps', '2'],
       '6 steps are taken already, more than --steps 2',
     ],
-    ['a model without weights', 'shapes', ['--init', at('no-weights.onnx')], 'no float32 weights'],
+    [
+      'a model without weights',
+      'shapes',
+      ['--init', at('no-weights.onnx'), '--classes', 'none'],
+      'no float32 weights',
+    ],
     [
       'a model of other classes',
       'shapes',
       ['--init', at('whole.onnx'), '--classes', '4'],
       'tells 3 classes apart, the images have 4',
+    ],
+    [
+      'a form of a network that has one',
+      'shapes',
+      ['--init', at('whole.onnx'), '--width', '16', '--blocks', '1'],
+      `--width, --blocks: for new networks, and --init ${at('whole.onnx')} has its form`,
+    ],
+    [
+      'classes for a network that is told none',
+      'shapes',
+      ['--init', at('no-weights.onnx'), '--classes', '3'],
+      'no-weights.onnx: the network is told no class, and there is --classes 3',
     ],
     [
       'a model of another size',
@@ -189,9 +217,8 @@ describe('refused', () => {
   ])('%s', async (what, data, args, message) => {
     const output = at(`refused ${what}.onnx`);
     const defaults = data === 'shapes' ? small : small.slice(0, -2);
-    const own = (flag: string): boolean => args.includes(flag);
-    const rest = defaults.filter((_, i) => !own(defaults[i - (i % 2)] as string));
-    const options = own('-o') ? args : ['-o', output, ...args];
+    const rest = without(defaults, [...args, ...formOf(args)]);
+    const options = args.includes('-o') ? args : ['-o', output, ...args];
     const { code, stderr } = await dsg(['train', data, ...rest, '--steps', '2', ...options]);
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) });
     expect(existsSync(output)).toBe(false);

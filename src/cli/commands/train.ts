@@ -77,15 +77,21 @@ const options = {
     'ONNX ε-model whose weights to start from, instead of a new network',
     text,
   ),
-  width: optionWith(
+  width: option(
     '--width <n>',
     'Network',
-    'channels of the first level, a multiple of 8; the others have twice as many',
+    'channels of the first level of a new network, a multiple of 8; the others have twice as many',
     integer(8),
-    32,
+    '32',
   ),
-  levels: optionWith('--levels <n>', 'Network', 'levels, each of half the side', integer(1, 8), 3),
-  blocks: optionWith('--blocks <n>', 'Network', 'residual blocks a level', integer(1, 16), 1),
+  levels: option(
+    '--levels <n>',
+    'Network',
+    'its levels, each of half the side',
+    integer(1, 8),
+    '3',
+  ),
+  blocks: option('--blocks <n>', 'Network', 'its residual blocks a level', integer(1, 16), '1'),
   every: optionWith(
     '--checkpoint-every <n>',
     'Output',
