@@ -18,8 +18,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { cleanOf, type Source } from './bench-measurements.ts';
 import { cacheFor } from './caching.ts';
 import type { BenchValues } from './commands/bench.ts';
-import { sessionOf } from './computing.ts';
-import { computing } from './computing.ts';
+import { computing, sessionOf } from './computing.ts';
+import { recordOf, type Conditioning } from './conditioning.ts';
 import { writeResult } from './destination.ts';
 import { revision } from './identity.ts';
 import type { Io } from './io.ts';
@@ -34,6 +34,7 @@ export interface Job extends GroupKey {
   readonly settings: Settings;
   readonly sources: readonly Source[];
   readonly model: Model;
+  readonly conditioning: Conditioning;
   readonly facts: ModelFacts;
   readonly values: BenchValues;
   readonly perceptual: Perceptual | undefined;
@@ -53,7 +54,7 @@ export async function restoreGroup(
   job: Job,
   { fail, io }: { fail: (what: string, error: UserError) => void; io: Io },
 ): Promise<Cell[]> {
-  const { sources, steps, values, model, settings } = job;
+  const { sources, steps, values, model, settings, conditioning } = job;
   const cells: Cell[] = [];
   const all = sources.flatMap((source) =>
     Array.from({ length: values.samples }, (_, sample) => dueOf(job, source, sample)),
@@ -77,8 +78,11 @@ export async function restoreGroup(
       restorer ??= openRestorer({
         model,
         ...settings,
+        classifierFree: conditioning.classifierFree,
+        classifier: conditioning.guide?.guidance,
         steps,
         seed: values.seed,
+        margin: values.fit === 'pad',
         session: sessionOf(values),
         cache,
         note,
@@ -100,13 +104,15 @@ export async function restoreGroup(
 }
 
 function dueOf(job: Job, source: Source, sample: number): Due {
-  const { task, method, steps, settings, values, facts, perceptual } = job;
+  const { task, method, steps, settings, values, model, conditioning, facts, perceptual } = job;
   const { measurement, input } = source;
   const stem = `${task}/${method}-${steps}/${input.name}.sample${sample}`;
   // Scores are kept with what they are of: a metric that is defined anew is measured anew.
   const made = {
     dsg: version,
     model: digestsOf(facts),
+    card: model.card,
+    ...recordOf(conditioning),
     image: source.sha256,
     name: input.name,
     fit: values.fit,
@@ -142,14 +148,15 @@ async function restoreCell(
   due: Due,
   { restorer, progress, io }: { restorer: Restorer; progress: Progress; io: Io },
 ): Promise<Cell> {
-  const { task, method, steps, values, perceptual } = job;
+  const { task, method, steps, values, perceptual, conditioning } = job;
   const { source, sample, hash, stem } = due;
   const example = await source.example();
   const { measurement, operator, sigma } = example;
+  const { condition } = conditioning;
   // The first sample is what `dsg restore` gives; further ones differ in name, hence in noise.
   const name = sampleName(source.input.name, sample);
   const { image, loss, seconds, secondsPerStep } = await sampleOne(
-    restorer.restore([{ name, measurement, operator }], io.signal),
+    restorer.restore([{ name, measurement, operator, condition }], io.signal),
     progress,
   );
   const scores: Scores = {
@@ -169,7 +176,8 @@ async function restoreCell(
     file,
     seconds,
     scores,
-    loss,
+    // Where nothing else guides, it is the classifier's.
+    loss: method === 'none' ? [] : loss,
   };
   await writeAtomic(path.join(values.output, `${stem}.json`), `${JSON.stringify(cell)}\n`);
   return cell;

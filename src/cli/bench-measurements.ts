@@ -68,7 +68,7 @@ export async function measureAll(
           });
         const made = await example();
         const [, height, width] = made.operator.restored(imageShape(made.measurement));
-        canvasFor(model, { height, width });
+        canvasFor(model, { height, width }, { margin: fit === 'pad' });
         const measurement = await write(made, task, output, seed);
         measured.measurements.push(measurement);
         measured.sources.push({ task, input, measurement, sha256: hash, example });

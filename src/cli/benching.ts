@@ -7,7 +7,7 @@ import { readImage } from '../image/read.ts';
 import { catalogue, type Metric } from '../metrics/catalogue.ts';
 import { fid } from '../metrics/fid.ts';
 import type { Extractor } from '../pipeline/features.ts';
-import { defaultModel, loadModel, type Model } from '../pipeline/model.ts';
+import type { Model } from '../pipeline/model.ts';
 import { protocol, type Protocol } from '../pipeline/protocol.ts';
 import {
   behindBaseline,
@@ -22,15 +22,17 @@ import { sameGroup, summarize, type GroupKey } from '../report/summary.ts';
 import { toCsv, toMarkdown, toText } from '../report/table.ts';
 import { cellTable, groupTable } from '../report/tables.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { benchCommand } from './bench-command.ts';
 import { restoreGroup, type Job } from './bench-group.ts';
 import { measureAll } from './bench-measurements.ts';
 import type { BenchValues } from './commands/bench.ts';
+import { conditioningOf, showConditioning } from './conditioning.ts';
 import { findInputs } from './inputs.ts';
 import type { Io } from './io.ts';
 import { printShortfalls } from './limits.ts';
+import { noteModel, openModel, refuseChannels } from './preparing.ts';
 import { openReport, type Report } from './report.ts';
 import { writeReport } from './reporting.ts';
-import { deviceOptions } from './run-options.ts';
 import { definitionsOf, openNetworks } from './score-networks.ts';
 import { settingsFor, showSettings, samplingOptions, type SamplingValues } from './settings.ts';
 import { modelFacts } from './sidecar.ts';
@@ -52,11 +54,17 @@ export async function benchAll(
     });
   const before = values.baseline === undefined ? undefined : await readResults(values.baseline);
   const plan = protocol(values.protocol);
-  const model = await loadModel(values.model ?? defaultModel);
+  const model = await openModel(values);
+  refuseChannels(model, [3]);
+  const conditioning = await conditioningOf(values, model);
   const groups = groupsOf(values, plan, model);
   const networks = await openNetworks(values);
   const report = openReport(io, { ...values, json: false, inputs: inputs.length });
   const facts = await modelFacts(model);
+  noteModel(model, facts, report);
+  for (const warning of conditioning.warnings) report.note(`note: ${warning}`);
+  const told = showConditioning(conditioning, model);
+  const describe = ({ settings }: Group): string => [...told, showSettings(settings)].join(', ');
   const cells: Cell[] = [];
   const failures: Results['failures'] = [];
   const fail = (what: string, error: UserError): void => {
@@ -68,14 +76,15 @@ export async function benchAll(
     if (before) refuseIncomparable(measured, before, values.baseline as string);
     for (const group of groups) {
       const sources = measured.sources.filter((s) => s.task === group.task);
-      const job: Job = { ...group, sources, model, facts, values, perceptual: networks.perceptual };
-      report.note(`${group.task}: ${showSettings(group.settings)}, ${group.steps} steps`);
+      const { perceptual } = networks;
+      const job: Job = { ...group, sources, model, conditioning, facts, values, perceptual };
+      report.note(`${group.task}: ${describe(group)}, ${group.steps} steps`);
       cells.push(...(await restoreGroup(job, { fail, io })));
     }
     const results: Results = {
       schema: 1,
       created: new Date().toISOString(),
-      command: commandLine(paths, values),
+      command: benchCommand(paths, values),
       versions: versions(),
       protocol: { name: plan.name, source: plan.source, notes: notesOf(plan, values) },
       model: { ...facts, inferred: [...facts.inferred] },
@@ -94,7 +103,7 @@ export async function benchAll(
       if (own.length === 0) continue;
       const { extractor } = networks;
       const ofSets = extractor ? await setScores(extractor, own, results, output) : {};
-      results.groups.push(summarize(group, own, showSettings(group.settings), ofSets));
+      results.groups.push(summarize(group, own, describe(group), ofSets));
     }
     const used = (Object.keys(catalogue) as Metric[]).filter((m) =>
       results.groups.some((g) => m in g.statistics),
@@ -188,34 +197,4 @@ function finish(report: Report, shortfalls: readonly Shortfall[], output: string
 
 function notesOf({ notes }: Protocol, { noise }: BenchValues): string[] {
   return noise === undefined ? [...notes] : [...notes, `noise ${noise} on [-1,1] by --noise`];
-}
-
-/** The command that makes these results again. */
-function commandLine(paths: readonly string[], values: BenchValues): string {
-  const { tasks, methods, steps, samples, seed, protocol: name, noise, fit, model } = values;
-  const said = <T>(value: T, usual: T): T | undefined => (value === usual ? undefined : value);
-  const given = Object.entries({
-    tasks: tasks.join(),
-    methods: methods?.join(),
-    steps: steps?.join(),
-    samples,
-    seed,
-    protocol: name,
-    noise,
-    fit,
-    lpips: values.lpips,
-    fid: values.fid,
-    model,
-    device: said(values.device, deviceOptions.device.value),
-    precision: said(values.precision, deviceOptions.precision.value),
-    memory: said(values.memory, deviceOptions.memory.value),
-    output: values.output,
-  }).filter(([, value]) => value !== undefined);
-  const words = [...paths, ...given.flatMap(([key, value]) => [`--${key}`, String(value)])];
-  return ['dsg', 'bench', ...words.map(quoted)].join(' ');
-}
-
-/** As a POSIX shell reads it. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

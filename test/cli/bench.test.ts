@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseResults, serializeResults, type Results } from '../../src/report/results.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { pipelineFolder } from '../helpers/latent.ts';
 import { dsg, expectDone, filesIn, restore, writePicture, type Outcome } from './harness.ts';
 import { writeFailing, writeShrinking } from './models.ts';
 
@@ -177,6 +178,52 @@ describe('protocols', () => {
     expect(new Set(measurements.map((m) => m.sigma))).toEqual(new Set([0.3]));
     expect(protocol.notes.at(-1)).toBe('noise 0.3 on [-1,1] by --noise');
   });
+});
+
+describe('what the network is told', () => {
+  const told = ['--prompt', "a cat's photo", '--guidance-scale', '2', '--card', 'clip=false'];
+  const how = ['--tasks', 'inpaint', '--methods', 'dsg', '--steps', '2'];
+  const latent = (output: string, ...options: string[]): Promise<Outcome> =>
+    bench(output, ...how, '--model', pipelineFolder('sd15'), '--fit', 'resize', ...options);
+
+  it.each([
+    ['nothing', 'silent', []],
+    ['a prompt', 'told', told],
+  ])('%s: a latent pipeline gives what restore gives', async (_, name, options) => {
+    expectDone(await latent(at(name), ...options));
+    const one = ['--task', 'inpaint', '--simulate', '--method', 'dsg', '--steps', '2'];
+    const model = ['--model', pipelineFolder('sd15'), '--fit', 'resize', ...options];
+    expectDone(await restore([clean, ...one, ...model, '-o', at(`${name}-restored`)]));
+    const bytes = (file: string): string => readFileSync(file).toString('base64');
+    expect(bytes(at(`${name}/inpaint/dsg-2/a.sample0.png`))).toBe(
+      bytes(at(`${name}-restored/a.png`)),
+    );
+  });
+
+  it('is in the results, and makes other cells', () => {
+    const [silent, said] = [read(at('silent')), read(at('told'))];
+    expect(said.groups[0]?.settings).toBe(
+      "'a cat's photo', cfg scale 1, dsg rate 0.1 interval 1, ddim eta 1",
+    );
+    expect(said.command).toContain(
+      String.raw`--prompt 'a cat'\''s photo' --guidance-scale 2 --card clip=false --device cpu`,
+    );
+    const hashes = [...silent.cells, ...said.cells].map((c) => c.hash);
+    expect(new Set(hashes).size).toBe(hashes.length);
+  });
+
+  it('is refused where the model is told no texts', async () => {
+    const { code, stderr } = await bench(at('refused'), '--prompt', 'a cat');
+    expect(code).toBe(1);
+    expect(stderr).toContain('the model is told no texts, and there is --prompt');
+  });
+});
+
+it('pads images that are smaller than the model', async () => {
+  const fixed = writeShrinking(at('fixed.onnx'), { size: 24, open: 'batch' });
+  const one = ['--methods', 'dsg', '--steps', '2', '--model', fixed];
+  expectDone(await bench(at('padded'), ...one, '--fit', 'pad'));
+  expect(read(at('padded')).images.map((i) => i.width)).toEqual([16, 16]);
 });
 
 it('what diverges is reported, the rest goes on, the exit code says so', async () => {

@@ -1,8 +1,10 @@
 /** `dsg bench` */
 import { tasks, type Task } from '../../pipeline/degradation.ts';
 import { protocolNames } from '../../pipeline/protocol.ts';
+import { conditionOptions } from '../conditioning.ts';
 import { degradationOptions } from '../degradation.ts';
 import { byMetric } from '../limits.ts';
+import { cardOptions } from '../model-card.ts';
 import {
   choice,
   flag,
@@ -68,7 +70,15 @@ const options = {
   max: option('--max <metric=value>', 'Regression', 'largest mean of every line', byMetric),
   json: flag('--json', 'Output', 'print results.json on stdout instead of a table'),
   quiet: flag('-q, --quiet', 'Output', 'print no progress, notes or hints'),
-  model: option('--model <file>', 'Advanced', 'ONNX ε-model', text, 'the one that comes with dsg'),
+  model: option(
+    '--model <file>',
+    'Advanced',
+    'ONNX ε-model, or folder of a latent pipeline',
+    text,
+    'the one that comes with dsg',
+  ),
+  ...conditionOptions,
+  ...cardOptions,
   ...deviceOptions,
 } as const;
 
@@ -88,6 +98,10 @@ results.csv and report.html. Run again, what is there and was made alike is not 
     [
       'one task, four samples of each image',
       'dsg bench clean -o out --tasks sr --steps 20 --samples 4',
+    ],
+    [
+      'a text-to-image pipeline as prior',
+      "dsg bench clean -o out --model sd --tasks inpaint --prompt 'a photo'",
     ],
     [
       'fail a CI job on a drop of quality',
