@@ -1,7 +1,7 @@
 /** Examines the machine: prints what is there, tries it, says what to put right. */
 import { UserError } from '../errors.ts';
 import { diagnose, diagnoseProbe, type Diagnosis } from '../pipeline/diagnosis.ts';
-import { canvasFor, loadModel } from '../pipeline/model.ts';
+import { canvasFor, loadModel, usualSize } from '../pipeline/model.ts';
 import { cudaInstall, explainDevice, type Device } from '../session/device.ts';
 import { takeInventory, type Inventory } from '../session/inventory.ts';
 import { showError } from '../pipeline/trust.ts';
@@ -132,19 +132,24 @@ async function trier(values: DoctorValues): Promise<Try> {
   if (file === undefined) return (device) => diagnoseProbe(sessionFor(device));
   const { overrides } = await cardOverrides(values);
   const model = await loadModel(file, overrides);
-  const { height = 256, width = 256 } = model.fixed ?? { height: size, width: size };
-  const canvas = canvasFor(model, { height, width });
+  const { fixed } = model;
+  if (fixed && size !== undefined && (fixed.height !== size || fixed.width !== size))
+    throw new UserError(
+      `${file}: takes ${fixed.width}×${fixed.height} only, and there is --size ${size}`,
+      { hint: 'leave out --size' },
+    );
+  const wish = size === undefined ? usualSize(model) : { height: size, width: size };
+  const canvas = canvasFor(model, wish);
   return (device) => diagnose(model, canvas, sessionFor(device));
 }
 
 async function tryOut(device: Exclude<Device, 'auto'>, attempt: Try): Promise<Finding> {
   const what = `device ${device}`;
   try {
-    const { seconds, verdict } = await attempt(device);
-    const time = `a guided step in ${seconds.toPrecision(2)} s`;
-    if (!verdict) return { what, ok: true, detail: time };
-    const worst = Math.max(...Object.values(verdict));
-    return { what, ok: true, detail: `${time}, agrees with the CPU to ${showError(worst)}` };
+    const { canvas, seconds, error } = await attempt(device);
+    const time = `a guided step of ${canvas.width}×${canvas.height} in ${seconds.toPrecision(2)} s`;
+    const agreement = error === undefined ? '' : `, agrees with the CPU to ${showError(error)}`;
+    return { what, ok: true, detail: `${time}${agreement}` };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const { message, hint } = error;

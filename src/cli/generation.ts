@@ -6,7 +6,7 @@ import { readImage } from '../image/read.ts';
 import { writeImage } from '../image/write.ts';
 import { nameOf } from '../pipeline/generate.ts';
 import type { Wanted } from '../pipeline/job.ts';
-import { canvasFor, imageChannels, type Model, type Size } from '../pipeline/model.ts';
+import { canvasFor, imageChannels, usualSize, type Model, type Size } from '../pipeline/model.ts';
 import { cacheFor } from './caching.ts';
 import { computing, sessionOf } from './computing.ts';
 import type { GenerateValues } from './commands/generate.ts';
@@ -124,7 +124,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
 }
 
 function sizeFor(values: GenerateValues, model: Model): Size {
-  const { width = model.fixed?.width ?? model.usualSide ?? 256 } = values;
+  const { width = usualSize(model).width } = values;
   const { height = model.fixed?.height ?? width } = values;
   const canvas = canvasFor(model, { height, width });
   if (canvas.height === height && canvas.width === width) return canvas;

@@ -18,6 +18,7 @@ import {
   graphFor,
   loadModel,
   seenSize,
+  usualSize,
   type Model,
   type Size,
 } from '../pipeline/model.ts';
@@ -53,9 +54,6 @@ export interface Part {
   };
 }
 
-/** Sides of what Stable Diffusion makes, where the pipeline does not say. */
-const usualSide = 512;
-
 /** @returns the exit code */
 export async function inspectPipeline(
   folder: string,
@@ -81,10 +79,7 @@ function sizeFrom({ dim = {} }: InspectValues, model: Model): Size {
     throw new UserError(`${model.file}: no open dimension '${unknown}'`, {
       hint: 'of a pipeline, --dim takes height and width of images, in pixels',
     });
-  const side = model.usualSide ?? usualSide;
-  const { width = model.fixed?.width ?? side } = dim;
-  const { height = model.fixed?.height ?? side } = dim;
-  return canvasFor(model, { height, width });
+  return canvasFor(model, { ...usualSize(model), ...dim });
 }
 
 async function inspection(model: Model, size: Size): Promise<PipelineInspection> {

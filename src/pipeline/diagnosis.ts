@@ -12,16 +12,18 @@ import { gaussian, noiseKey } from '../tensor/noise.ts';
 import { zeros } from '../tensor/tensor.ts';
 import { classCondition } from './condition.ts';
 import { openDenoiser } from './denoiser.ts';
+import { promptCondition } from './latent/prompt.ts';
 import { betasOf, imageChannels, loadModel, seenShape, type Model, type Size } from './model.ts';
 import type { About } from './prepared.ts';
 import { probeNetwork } from './probe.ts';
-import type { Verdict } from './trust.ts';
 
 export interface Diagnosis {
+  /** What the step was taken on. */
+  readonly canvas: Size;
   /** Of the fastest of three guided steps. */
   readonly seconds: number;
-  /** How far it is from the CPU; undefined of the CPU itself. */
-  readonly verdict: Verdict | undefined;
+  /** ‖device − CPU‖ / ‖CPU‖ of the output that is farthest off; undefined of the CPU itself. */
+  readonly error: number | undefined;
 }
 
 /**
@@ -49,7 +51,9 @@ export async function diagnose(
   const { card } = model;
   const image = [imageChannels(model), canvas.height, canvas.width] as const;
   const losses = [measurementLoss(gaussianBlur({ size: 3, std: 1 }), zeros(image))];
-  const condition = classCondition(model, card.classes ? 0 : undefined);
+  const condition = card.text
+    ? (await promptCondition(model, { prompt: '' })).condition
+    : classCondition(model, card.classes ? 0 : undefined);
   const subject = { losses, condition };
   return inTemporaryFolder(async (folder) => {
     const cache = openCache({ folder, limit: Infinity });
@@ -67,8 +71,9 @@ export async function diagnose(
         // The first run prepares, and on GPUs compiles.
         if (run > 0) seconds = Math.min(seconds, (performance.now() - began) / 1000);
       }
-      const [entry] = await cache.list();
-      return { seconds, verdict: (entry?.about as About | undefined)?.verdict };
+      const verdicts = (await cache.list()).map(({ about }) => (about as About).verdict ?? {});
+      const errors = verdicts.flatMap((verdict) => Object.values(verdict));
+      return { canvas, seconds, error: errors.length > 0 ? Math.max(...errors) : undefined };
     } finally {
       await denoiser.release();
     }

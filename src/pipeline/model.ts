@@ -173,6 +173,15 @@ export function imageChannels({ channels, card }: Pick<Model, 'channels' | 'card
   return card.latent ? 3 : channels;
 }
 
+/** Sides of images where no model says any: of Stable Diffusion's, and of the others. */
+const anySide = { latent: 512, pixels: 256 } as const;
+
+/** The size of images where none is asked for: what the network takes, or what it was trained on. */
+export function usualSize({ fixed, usualSide, card }: Model): Size {
+  const side = usualSide ?? (card.latent ? anySide.latent : anySide.pixels);
+  return fixed ?? { height: side, width: side };
+}
+
 /** How networks and images of other sizes come together. */
 export interface Fitting {
   /** A network of a fixed size may see a smaller image, with a margin that nothing is known of. */

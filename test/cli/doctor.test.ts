@@ -4,6 +4,7 @@ import { howToInstall, inspectMachine } from '../../src/cli/doctor.ts';
 import type { Inventory } from '../../src/session/inventory.ts';
 import { installedProviders } from '../../src/session/device.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { pipelineFolder } from '../helpers/latent.ts';
 import { useSoftwareVulkan } from '../helpers/software-vulkan.ts';
 import { dsg } from './harness.ts';
 import { writeShrinking } from './models.ts';
@@ -15,7 +16,7 @@ test('this machine can run dsg on its CPU', async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toMatch(/^ok {3}Node\.js: v\d+/m);
   expect(stdout).toMatch(/^ok {3}ONNX Runtime: 1\.\d+\.\d+, with cpu/m);
-  expect(stdout).toMatch(/^ok {3}device cpu: a guided step in [\d.e-]+ s$/m);
+  expect(stdout).toMatch(/^ok {3}device cpu: a guided step of 8×8 in [\d.e-]+ s$/m);
   expect(stdout).toMatch(/^--device auto is (cpu|cuda|webgpu): /m);
 });
 
@@ -29,13 +30,24 @@ test('as JSON', async () => {
   });
 });
 
-test('a model is tried at its own size', async () => {
-  const model = writeShrinking(join(root, 'model.onnx'));
-  const options = ['--device', 'cpu', '--size', '16'];
-  const { code, stdout } = await dsg(['doctor', '--model', model, ...options]);
-  expect({ code, stdout }).toMatchObject({
+test.each([
+  ['its own size', writeShrinking(join(root, 'fixed.onnx'), { size: 24, open: false }), [], 24],
+  ['the size that is asked for', writeShrinking(join(root, 'open.onnx')), ['--size', '16'], 16],
+  ['what its pipeline was trained on', pipelineFolder('sd15'), [], 64],
+])('a model is tried at %s', async (_, model, options, side) => {
+  const done = await dsg(['doctor', '--model', model, '--device', 'cpu', ...options]);
+  expect(done).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/ok {3}device cpu/),
+    stdout: expect.stringContaining(`ok   device cpu: a guided step of ${side}×${side} in `),
+  });
+});
+
+test('a model that cannot be tried', async () => {
+  const fixed = join(root, 'fixed.onnx');
+  const other = await dsg(['doctor', '--model', fixed, '--size', '16']);
+  expect(other).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('fixed.onnx: takes 24×24 only, and there is --size 16'),
   });
   const missing = await dsg(['doctor', '--model', join(root, 'none.onnx')]);
   expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('none.onnx') });

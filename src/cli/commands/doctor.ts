@@ -24,7 +24,7 @@ const options = {
     'Simple',
     'sides of the image that the model is tried on',
     integer(1),
-    "the model's own, or 256",
+    "the model's own; else 256, or 512 of a latent pipeline",
   ),
   precision: deviceOptions.precision,
   ...cardOptions,
