@@ -418,6 +418,14 @@ describe('bad input', () => {
       ],
       /embedding of the text has 8 values, that of the image 5/,
     ],
+    ...[500, 700].map((vocabulary): [string, string[], RegExp] => {
+      const other = writeTextTower(at(`tower${vocabulary}.onnx`), { vocabulary });
+      return [
+        `a tokenizer of another tower, of ${vocabulary} tokens`,
+        ['--loss', `text:${clip},tokenizer=${tokenizer},tower=${other}`, '--target', 'a cat'],
+        /tokenizer: not the tokenizer of .*: it knows [57]00 tokens, and the tokenizer 549/,
+      ];
+    }),
     ['NaN', ['--loss', `onnx:${nan}`], /0000: loss is NaN at step/],
     ['no target', ['--loss', 'color'], /1 --loss and 0 --target/],
     ['a target too many', ['--loss', 'color', '--target', 'a', '--target', 'b'], /1 --loss and 2/],

@@ -27,7 +27,7 @@ const options = {
     'Simple',
     'of the images, in pixels',
     integer(1),
-    "the model's, else 256",
+    "the model's; else 256, or 512 of a latent pipeline",
   ),
   height: option(
     '--height <n>',
