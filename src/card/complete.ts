@@ -22,10 +22,8 @@ const usualMultiple = 8;
  * A complete card, and a line for each field that was inferred rather than read.
  * @throws UserError if the model is no ε-model: it does not take one image and one timestep
  */
-export function completeCard(
-  given: CardFile,
-  model: Signature,
-): { card: Card; inferred: string[] } {
+export function completeCard(said: CardFile, model: Signature): { card: Card; inferred: string[] } {
+  const given = withoutFixedClass(said);
   const inferred: string[] = [];
   const note = <T>(field: string, value: T, why: string): T => {
     inferred.push(
@@ -83,6 +81,12 @@ export function completeCard(
     presets: given.presets ?? 'article',
   };
   return { card, inferred };
+}
+
+/** Of a class-conditional network that is fed one class throughout, as of any that is told none. */
+function withoutFixedClass({ classes, ...rest }: CardFile): CardFile {
+  const fixed = classes && classes.input in (rest.conditioning ?? {});
+  return classes && !fixed ? { classes, ...rest } : rest;
 }
 
 function inferMultiple(

@@ -66,6 +66,8 @@ describe('a missing card', () => {
     const conditional = signature({ inputs: [x, t, label] });
     const classes = { input: 'y', count: 10, null: 10 };
     expect(completeCard({ classes }, conditional).card.classes).toEqual(classes);
+    const fixed = { classes, conditioning: { y: 3 } };
+    expect(completeCard(fixed, conditional).card.classes).toBeUndefined();
     expect(() => completeCard({ classes }, signature())).toThrow(
       /classes go to 'y', which the model does not take/,
     );

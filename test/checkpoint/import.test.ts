@@ -13,8 +13,9 @@ import { UserError } from '../../src/errors.ts';
 import type { Initializer } from '../../src/onnx/initializer.ts';
 import { modelInput } from '../../src/onnx/dims.ts';
 import { readModel } from '../../src/onnx/read.ts';
+import { classCondition } from '../../src/pipeline/condition.ts';
 import { loadModel } from '../../src/pipeline/model.ts';
-import { sizeOf } from '../../src/tensor/tensor.ts';
+import { sizeOf, tensor } from '../../src/tensor/tensor.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 
 const folder = temporaryFolder();
@@ -56,11 +57,26 @@ describe('what is written', () => {
     const source = fixture('adm-class-conditional', 'model.pt');
     await importCheckpoint(source, output, { ...options, class: 6 });
     expect((await loadModel(output)).card.inputs).toEqual({ x: 'x', timestep: 't' });
-    await importCheckpoint(source, output, options);
-    await expect(loadModel(output)).rejects.toThrow('y int64');
+    expect((await loadModel(output)).card.classes).toBeUndefined();
     await expect(importCheckpoint(source, output, { ...options, class: 7 })).rejects.toThrow(
       'class 7 of 7: expected 0 to 6',
     );
+  });
+
+  test.each([
+    ['adm-class-conditional', 'model.pt', { size: 16, headChannels: 8, order: 'new' as const }],
+    ['diffusers-resnet', '', {}],
+  ])('%s says how many classes it is told', async (name, file, options) => {
+    const source = fixture(name, file);
+    const { card } = await importCheckpoint(source, output, options);
+    expect(card.classes).toEqual({ input: 'y', count: 7 });
+    const model = await loadModel(output);
+    expect(classCondition(model, 6).given).toEqual({ y: tensor([], Float32Array.of(6)) });
+    expect(() => classCondition(model, 7)).toThrow('class 7 is not one of its 7');
+    const none = await loadModel(output, { 'classes.null': 6 });
+    expect(classCondition(none)).toMatchObject({ none: { y: { shape: [] } } });
+    const fixed = await loadModel(output, { 'conditioning.y': 6 });
+    expect(classCondition(fixed)).toEqual({ given: {} });
   });
 
   test.each([

@@ -44,6 +44,8 @@ export function importAdm(state: StateDict, options: AdmOptions, where: string):
     rescaleTimesteps: schedule.rescaled,
     inputs: { x: 'x', timestep: 't' },
     multiple: 2 ** (structure.levels.length - 1),
+    ...(structure.classes !== undefined &&
+      options.class === undefined && { classes: { input: 'y', count: structure.classes } }),
   };
   const eps = {
     prediction: 'epsilon' as const,

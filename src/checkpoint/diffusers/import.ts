@@ -114,6 +114,7 @@ export function buildUnet2d(
       inputs: { x: 'x', timestep: 't' },
       output: 'output',
       multiple: 2 ** (config.block_out_channels.length - 1),
+      ...(y && !fixed && { classes: { input: 'y', count: classes } }),
     },
   };
 }
