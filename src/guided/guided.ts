@@ -8,6 +8,7 @@ import {
 } from '../autodiff/gradients.ts';
 import type { Card } from '../card/card.ts';
 import { UserError } from '../errors.ts';
+import { newLooks } from '../losses/looks.ts';
 import { opsetFor, type Loss } from '../losses/loss.ts';
 import { defaultOpset, GraphBuilder } from '../onnx/builder.ts';
 import { emptyGraph, valueOf, type Graph, type Value } from '../onnx/graph.ts';
@@ -130,12 +131,13 @@ export function appendLosses(
   const image = crop(b, canvas, placement);
   const { top, left } = placement;
   const n = x0.shape[0] ?? 1;
+  const seen = { x0, canvas, top, left, looks: newLooks() };
   const terms = losses.map((loss, i) => {
     const parameters = Object.entries(loss.parameters).map(
       ([name, { shape }]) =>
         [name, b.input(ports.lossParameter(i, name), 'float32', [n, ...shape])] as const,
     );
-    return loss.value(b, image, Object.fromEntries(parameters), { x0, canvas, top, left });
+    return loss.value(b, image, Object.fromEntries(parameters), seen);
   });
   const loss = terms.reduce((sum, term) => b.add(sum, term));
   return { loss, ones: b.constant(new Array<number>(n).fill(1)) };

@@ -3,9 +3,10 @@ import { UserError } from '../errors.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { newLooks, observe, preprocessed, type Looks } from './looks.ts';
 import type { Loss } from './loss.ts';
-import { observe, type LossNetwork } from './network.ts';
-import { preprocess, preprocessedShape, type Preprocessing } from './preprocessing.ts';
+import type { LossNetwork } from './network.ts';
+import { preprocessedShape, type Preprocessing } from './preprocessing.ts';
 
 /** What a kind of loss does with the values that it looks at. */
 export interface Comparison {
@@ -43,9 +44,9 @@ export function comparedLoss(view: View, targets: readonly Tensor[], feedsTarget
   const prepared = (graph: Graph | undefined): Loss => ({
     ...base,
     ...(graph && { opset: graph.opset }),
-    value(b, image, parameters) {
+    value(b, image, parameters, { looks }) {
       const wanted = Object.values(parameters);
-      const seen = see(b, view, graph, image, feedsTargets ? wanted : []);
+      const seen = see(b, view, graph, { looks, image, fed: feedsTargets ? wanted : [] });
       return comparison.distance(b, described(b, view, seen), wanted);
     },
   });
@@ -71,7 +72,8 @@ export async function targetGraph(view: View, image: readonly number[]): Promise
   const { network, preprocessing, comparison } = view;
   const graph = await network?.at([[1, ...preprocessedShape(image, preprocessing)]]);
   const b = new GraphBuilder(emptyGraph(network?.name ?? comparison.name, graph?.opset ?? 17));
-  const seen = see(b, view, graph, b.input('image', 'float32', [1, ...image]));
+  const input = b.input('image', 'float32', [1, ...image]);
+  const seen = see(b, view, graph, { looks: newLooks(), image: input, fed: [] });
   described(b, view, seen).forEach((value, i) => b.output(value, `target.${i}`));
   return b.graph;
 }
@@ -92,10 +94,9 @@ function see(
   b: GraphBuilder,
   { network, preprocessing, layers }: View,
   graph: Graph | undefined,
-  image: Value,
-  fed: readonly Value[] = [],
+  { looks, image, fed }: { looks: Looks; image: Value; fed: readonly Value[] },
 ): Value[] {
-  const input = preprocess(b, image, preprocessing);
+  const input = preprocessed(b, looks, image, preprocessing);
   if (!network || !graph) return [input];
-  return observe(b, { name: network.name, graph, layers }, [input, ...fed]);
+  return observe(b, looks, { name: network.name, graph, layers }, [input, ...fed]);
 }

@@ -2,6 +2,7 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { Looks } from './looks.ts';
 
 export interface Loss {
   /** Losses of the same signature differ in their parameters only, and share one graph. */
@@ -40,6 +41,8 @@ export interface Seen {
   /** Where on it the image begins. */
   readonly top: number;
   readonly left: number;
+  /** What other losses of the graph look at. */
+  readonly looks: Looks;
 }
 
 /** Losses with what they need for images of a shape, `[N,C,H,W]`. */

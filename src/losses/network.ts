@@ -26,53 +26,54 @@ export interface Observed {
   readonly layers: readonly string[] | undefined;
 }
 
+/** The values of a network in a graph, by their names in its own: of all images, or of each by itself. */
+export type Appended = readonly ReadonlyMap<string, Value>[];
+
 /**
- * Appends a network.
+ * Appends a network: once, or once for each image where it has a batch of one.
  * @param inputs `[N,...]` float32, one for each of its own
- * @returns its layers' values, float32 `[N,...]`
- * @throws UserError for a layer whose first axis is not the batch
  */
-export function observe(b: GraphBuilder, network: Observed, inputs: readonly Value[]): Value[] {
+export function appendNetwork(
+  b: GraphBuilder,
+  { graph, name: network }: Observed,
+  inputs: readonly Value[],
+): Appended {
+  const run = (given: readonly (Value | undefined)[]): ReadonlyMap<string, Value> => {
+    const fed = graph.inputs.map(({ name, dtype }, i) => {
+      return [name, b.cast(given[i] as Value, dtype)] as const;
+    });
+    return inline(b, graph, Object.fromEntries(fed), `${b.scope}/${network}`);
+  };
   const [n = 1] = inputs[0]?.shape ?? [];
-  if (n === 1 || network.graph.inputs[0]?.shape[0] === n) return run(b, network, inputs);
+  if (n === 1 || graph.inputs[0]?.shape[0] === n) return [run(inputs)];
   const parts = inputs.map((input) => b.split(input, new Array<number>(n).fill(1), 0));
-  const each = Array.from({ length: n }, (_, i) => {
-    return run(
-      b,
-      network,
-      parts.map((images) => images[i] as Value),
-    );
-  });
-  const layers = each[0]?.keys() ?? [];
-  return Array.from(layers, (layer) =>
-    b.op(
-      'Concat',
-      each.map((values) => values[layer]),
-      { axis: 0 },
-    ),
-  );
+  return Array.from({ length: n }, (_, i) => run(parts.map((images) => images[i])));
 }
 
-function run(
+/**
+ * The layers that are looked at, float32 `[N,...]`.
+ * @throws UserError for a layer whose first axis is not the batch
+ */
+export function layersOf(
   b: GraphBuilder,
   { graph, layers, name: network }: Observed,
-  inputs: readonly Value[],
+  appended: Appended,
+  n: number,
 ): Value[] {
-  const fed = graph.inputs.map(({ name, dtype }, i) => {
-    return [name, b.cast(inputs[i] as Value, dtype)] as const;
-  });
-  const found = inline(b, graph, Object.fromEntries(fed), `${b.scope}/${network}`);
-  const [n = 1] = inputs[0]?.shape ?? [];
+  const images = n / appended.length;
   return (layers ?? [graph.outputs[0]?.name ?? '']).map((name) => {
-    const value = found.get(name);
-    if (!value) throw new Error(`${network}: no value '${name}'`);
-    // A scalar is that of the only image.
-    const [first = 1] = value.shape;
-    if (first !== n)
-      throw new UserError(
-        `${network}: '${name}' is ${showShape(value.shape)} for ${n} image${n === 1 ? '' : 's'}: its first axis is not the batch`,
-        { hint: 'export the network with the batch first in the values that the loss uses' },
-      );
-    return b.cast(value.shape.length === 0 ? b.reshape(value, [1]) : value, 'float32');
+    const each = appended.map((values) => {
+      const value = values.get(name);
+      if (!value) throw new Error(`${network}: no value '${name}'`);
+      // A scalar is that of the only image.
+      const [first = 1] = value.shape;
+      if (first !== images)
+        throw new UserError(
+          `${network}: '${name}' is ${showShape(value.shape)} for ${images} image${images === 1 ? '' : 's'}: its first axis is not the batch`,
+          { hint: 'export the network with the batch first in the values that the loss uses' },
+        );
+      return b.cast(value.shape.length === 0 ? b.reshape(value, [1]) : value, 'float32');
+    });
+    return each.length === 1 ? (each[0] as Value) : b.op('Concat', each, { axis: 0 });
   });
 }

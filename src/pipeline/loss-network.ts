@@ -23,14 +23,34 @@ export interface LoadedNetwork extends LossNetwork {
   readonly card: FeatureCard | undefined;
 }
 
-/**
- * @param choose the layers, of the names of its outputs
- * @throws UserError for a file that is no network of images, or a layer that it does not have
- */
-export async function loadLossNetwork(
+/** Reads networks, each file once: losses through the same one are losses of one graph. */
+export interface LossNetworks {
+  /**
+   * @param choose the layers, of the names of its outputs
+   * @throws UserError for a file that is no network of images, or a layer that it does not have
+   */
+  load(
+    file: string,
+    choose: (outputs: readonly string[]) => readonly string[],
+  ): Promise<LoadedNetwork>;
+}
+
+export function lossNetworks(): LossNetworks {
+  const files = new Map<string, ReturnType<typeof openFile>>();
+  return {
+    async load(file, choose) {
+      const key = path.resolve(file);
+      const opened = files.get(key) ?? openFile(file);
+      files.set(key, opened);
+      return (await opened)(choose);
+    },
+  };
+}
+
+/** A file, of which losses choose layers before any of them asks for its graph. */
+async function openFile(
   file: string,
-  choose: (outputs: readonly string[]) => readonly string[],
-): Promise<LoadedNetwork> {
+): Promise<(choose: Parameters<LossNetworks['load']>[1]) => LoadedNetwork> {
   const onnx = await readModel(file);
   const inputs = modelInputs(onnx);
   const [image] = inputs;
@@ -38,25 +58,29 @@ export async function loadLossNetwork(
     throw new UserError(
       `${file}: the first input of a loss's network is an image [N,C,H,W], ${image ? `'${image.name}' is ${image.dtype} ${showShape(image.shape.map((d) => d || '?'))}` : 'and it has no input'}`,
     );
-  const layers = choose((onnx.proto.graph?.output ?? []).map((o) => o.name));
-  const exposed = exposeValues(onnx, layers);
-  const content = await contentOf({ file, onnx });
   const [, , height, width] = image.shape;
+  const chosen = new Set<string>();
   const resolved = new Map<string, Promise<Graph>>();
-  return {
+  const common = {
     name: path.basename(file),
-    digest: content.join(),
+    digest: (await contentOf({ file, onnx })).join(),
     file,
-    layers,
     inputs,
     fixed: typeof height === 'number' && typeof width === 'number' ? { height, width } : undefined,
     card: await findFeatureCard(file),
-    at(shapes) {
+    at(shapes: readonly (readonly number[])[]): Promise<Graph> {
       const key = shapes.join(';');
-      const known = resolved.get(key) ?? resolveAt(exposed, inputs, shapes);
+      const known = resolved.get(key) ?? resolveAt(exposeValues(onnx, [...chosen]), inputs, shapes);
       resolved.set(key, known);
       return known;
     },
+  };
+  const outputs = (onnx.proto.graph?.output ?? []).map((o) => o.name);
+  return (choose) => {
+    const layers = choose(outputs);
+    exposeValues(onnx, layers);
+    for (const layer of layers) chosen.add(layer);
+    return { ...common, layers };
   };
 }
 

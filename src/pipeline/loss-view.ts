@@ -3,7 +3,7 @@ import { UserError } from '../errors.ts';
 import type { View } from '../losses/compared.ts';
 import type { Preprocessing, Region } from '../losses/preprocessing.ts';
 import type { ImageShape } from '../operators/operator.ts';
-import { loadLossNetwork, type LoadedNetwork } from './loss-network.ts';
+import type { LoadedNetwork, LossNetworks } from './loss-network.ts';
 import { lossKinds, norms, type Distance, type KindRow, type LossSpec } from './loss-spec.ts';
 
 /** A specification whose network has been read, and whose options have been checked. */
@@ -15,7 +15,7 @@ export interface LoadedLoss {
 }
 
 /** @throws UserError for a network that is missing or superfluous, or an option that does not go with the kind */
-export async function loadLoss(spec: LossSpec): Promise<LoadedLoss> {
+export async function loadLoss(spec: LossSpec, networks: LossNetworks): Promise<LoadedLoss> {
   const { kind, network } = spec;
   const row: KindRow = lossKinds[kind];
   const distance = spec.distance ?? row.distances[0];
@@ -32,7 +32,7 @@ export async function loadLoss(spec: LossSpec): Promise<LoadedLoss> {
   }
   if (network === undefined)
     throw new UserError(`${kind}: a network is needed`, { hint: `--loss ${kind}:NETWORK.onnx` });
-  const loaded = await loadLossNetwork(network, (outputs) => spec.layers ?? usual(spec, outputs));
+  const loaded = await networks.load(network, (outputs) => spec.layers ?? usual(spec, outputs));
   return { spec, row, distance, network: loaded };
 }
 

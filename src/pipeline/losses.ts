@@ -3,6 +3,7 @@ import { lossGraph } from '../guided/guided.ts';
 import { comparedLoss } from '../losses/compared.ts';
 import { lossesAt, weighted, type Loss } from '../losses/loss.ts';
 import type { ImageShape } from '../operators/operator.ts';
+import { lossNetworks } from './loss-network.ts';
 import type { LossSpec } from './loss-spec.ts';
 import { targetsOf } from './loss-target.ts';
 import { loadLoss, viewOf, type LoadedLoss } from './loss-view.ts';
@@ -29,7 +30,8 @@ export interface WishedLosses {
  * @throws UserError for a network that cannot be read, or a layer that it does not have
  */
 export async function loadLosses(wishes: readonly Wish[]): Promise<WishedLosses> {
-  const loaded = await Promise.all(wishes.map((wish) => loadLoss(wish)));
+  const networks = lossNetworks();
+  const loaded = await Promise.all(wishes.map((wish) => loadLoss(wish, networks)));
   const known = new Map<string, Promise<readonly Loss[]>>();
   return {
     of(image) {
