@@ -93,21 +93,28 @@ async function* runLane<J extends Job>(
       signal.throwIfAborted();
       const { done, value } = await queue.next();
       if (done) return;
-      opened ??= openLane(options);
+      opened ??= await openLane(options);
       yield* sampleAll(index, value, { restorer: opened.restorer, signal });
     }
   } finally {
-    await opened?.restorer.release();
-    await opened?.thread.close();
+    // A thread that is left open keeps the process alive.
+    await opened?.restorer.release().finally(() => opened?.thread.close());
   }
 }
 
-function openLane(options: StreamOptions): { restorer: Restorer; thread: SessionThread } {
+async function openLane(
+  options: StreamOptions,
+): Promise<{ restorer: Restorer; thread: SessionThread }> {
   const { lanes = 1, session } = options;
   const threads = lanes === 1 ? undefined : Math.ceil(availableParallelism() / lanes);
   const thread = openThread();
   const here = { ...(threads && { threads }), ...session, thread };
-  return { thread, restorer: openRestorer({ ...options, session: here }) };
+  try {
+    return { thread, restorer: openRestorer({ ...options, session: here }) };
+  } catch (error) {
+    await thread.close();
+    throw error;
+  }
 }
 
 /** One batch; after an image that diverges, the others begin anew. */

@@ -86,6 +86,14 @@ describe('restore', () => {
     expect(steps).toBeLessThan(6);
   });
 
+  it('ends its threads where an option is refused, so that the process can end', async () => {
+    const threads = (): number =>
+      process.getActiveResourcesInfo().filter((kind) => kind === 'MessagePort').length;
+    const before = threads();
+    await expect(collect({ steps: 1001, lanes: 2 })).rejects.toThrow(/cannot sample in 1001 steps/);
+    expect(threads()).toBe(before);
+  });
+
   it('takes jobs no further ahead than its lanes need, and lets go of them when left', async () => {
     let [taken, closed] = [0, false];
     function* counted() {
