@@ -1,8 +1,9 @@
 /** Where results go. */
-import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { access, constants, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { fileFailure } from '../files/failure.ts';
+import { makeFolder } from '../files/folder.ts';
 import { removeLeftovers } from '../files/leftovers.ts';
 import { writeImage, type ImageFormat } from '../image/write.ts';
 import { writeNpy } from '../tensor/npy.ts';
@@ -67,13 +68,18 @@ export async function openDestination(
   const stem = (name: string): string =>
     asFile ? output.slice(0, -extension.length) : path.join(output, ...name.split('/'));
   const result = (name: string): string => (asFile ? output : `${stem(name)}.${chosen}`);
-  const sources = new Set(inputs.map((i) => path.resolve(i.file)));
+  const sources = new Set(await Promise.all(inputs.map((i) => placeOf(i.file))));
   for (const { name } of inputs)
-    if (sources.has(path.resolve(result(name))))
+    if (sources.has(await placeOf(result(name))))
       throw new UserError(`${result(name)}: the result would replace an input`, {
         hint: 'choose another folder with -o',
       });
   return { folder, format: chosen, stem, result, ...keeperOf(folder, result) };
+}
+
+/** Where a file lies, whatever links lead there: a result must not replace an input through one. */
+function placeOf(file: string): Promise<string> {
+  return realpath(file).catch(() => path.resolve(file));
 }
 
 function keeperOf(
@@ -95,11 +101,7 @@ function keeperOf(
       if (gone) throw gone;
       const folder = path.dirname(result(name));
       if (made.has(folder)) return;
-      try {
-        await mkdir(folder, { recursive: true });
-      } catch (error) {
-        throw fileFailure('write', folder, error);
-      }
+      await makeFolder(folder);
       await removeLeftovers(folder);
       made.add(folder);
     },
@@ -114,8 +116,8 @@ export async function makeWritable(folder: string): Promise<void> {
   const existing = await stat(folder).catch(() => undefined);
   if (existing && !existing.isDirectory())
     throw new UserError(`cannot write to ${folder}: it is a file, not a folder`);
+  await makeFolder(folder);
   try {
-    await mkdir(folder, { recursive: true });
     await access(folder, constants.W_OK);
   } catch (error) {
     throw fileFailure('write', folder, error);
@@ -124,7 +126,7 @@ export async function makeWritable(folder: string): Promise<void> {
 
 /** Writes an image `[3,H,W]`; as .npy it gets the shape `[1,3,H,W]`, that of models. */
 export async function writeResult(file: string, image: Tensor, format: ImageFormat): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
+  await makeFolder(path.dirname(file));
   if (format === 'npy') await writeNpy(file, tensor([1, ...image.shape], image.data));
   else await writeImage(file, image, format);
 }

@@ -1,6 +1,5 @@
 /** Trains a model: reads data and network, takes steps, saves. */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { CardFile } from '../card/card.ts';
 import { UserError } from '../errors.ts';
@@ -11,6 +10,7 @@ import { writeTrained } from '../training/result.ts';
 import { readState, writeState, type Settings } from '../training/state.ts';
 import { openTrainer, type Trainer } from '../training/trainer.ts';
 import type { TrainValues } from './commands/train.ts';
+import { makeWritable } from './destination.ts';
 import { painter, type Io } from './io.ts';
 import { showDuration } from './progress.ts';
 import { openReport } from './report.ts';
@@ -61,7 +61,7 @@ async function takeSteps(run: Run, io: Io): Promise<number> {
   const { trainer, dataset, start, files, values } = run;
   const { output, steps, every, quiet } = values;
   const folder = path.dirname(path.resolve(output));
-  await mkdir(folder, { recursive: true });
+  await makeWritable(folder);
   await removeLeftovers(folder);
   const T = start.card.schedule.timesteps;
   const names = bandNames(T);

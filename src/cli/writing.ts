@@ -23,7 +23,7 @@ export function openWrites(most: number): Writes {
 }
 
 /** What may be wrong with one name in a folder that is otherwise sound. */
-const ofOneFile = new Set(['ENAMETOOLONG', 'EISDIR', 'ENOTDIR', 'EACCES', 'EPERM']);
+const ofOneFile = new Set(['ENAMETOOLONG', 'EEXIST', 'EISDIR', 'ENOTDIR', 'EACCES', 'EPERM']);
 
 /** Whether a failed write concerns that file only: with a full disk, all others would fail too. */
 export function concernsOneFile(error: unknown): error is UserError {

@@ -1,4 +1,11 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -31,6 +38,8 @@ beforeAll(async () => {
   writeFileSync(at('empty.png'), '');
   writeFileSync(at('text.png'), 'not an image');
   mkdirSync(at('empty'));
+  mkdirSync(at('links'));
+  symlinkSync(folder, at('links/here'));
   writeFileSync(at('file-in-the-way'), '');
 
   const nan = picture(16);
@@ -299,6 +308,11 @@ describe('refused', () => {
     [
       'an input for the output',
       [at('good.png'), ...blur, '-o', folder],
+      /the result would replace an input/,
+    ],
+    [
+      'an input for the output, through a link',
+      [at('good.png'), ...blur, '-o', at('links/here')],
       /the result would replace an input/,
     ],
   ])('%s', async (_, args, message) => {

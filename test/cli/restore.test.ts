@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -214,6 +214,19 @@ describe('where results go', () => {
     ]);
     const { width, pages } = await sharp(join(out, 'a.trace.webp')).metadata();
     expect({ width, pages }).toEqual({ width: 16, pages: 3 });
+  });
+
+  it('a file where the folder of a trace should be fails that image alone', async () => {
+    const out = fresh();
+    mkdirSync(out, { recursive: true });
+    writeFileSync(join(out, 'a.trace'), '');
+    const done = await restore([a, b, ...blur, '--trace', '2', '-o', out, ...quick]);
+    expect(done).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('a.trace: a file of that name is in the way'),
+    });
+    expect(filesIn(out)).toContain('b.json');
+    expect(filesIn(out)).not.toContain('a.json');
   });
 
   it('--json prints one document with what the sidecars say', async () => {

@@ -142,6 +142,7 @@ describe('refused', () => {
   it.each<[what: string, data: string, args: string[], message: string]>([
     ['no such folder', 'nowhere', [], 'nowhere: not a folder of images, and not the word shapes'],
     ['an output that is no model', 'shapes', ['-o', at('x.pt')], 'a model is written as an .onnx'],
+    ['an output below a file', 'shapes', ['-o', at('whole.onnx/x.onnx')], 'whole.onnx'],
     ['too many kinds', 'shapes', ['--classes', '9'], '9 kinds of shapes, there are 8'],
     ['a width', 'shapes', ['--width', '12'], 'width 12: expected a multiple of 8'],
     ['a depth', 'shapes', ['--levels', '4'], '4 levels: a side of 8 is not a multiple of 16'],
