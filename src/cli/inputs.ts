@@ -1,5 +1,5 @@
 /** Which images a command is to work on, and what they are called. */
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { UserError } from '../errors.ts';
@@ -60,7 +60,7 @@ export async function findInputs(
 
 function below(base: string, file: string): Input {
   const relative = path.relative(base, file);
-  if (relative.startsWith('..') || path.isAbsolute(relative))
+  if (relative.split(path.sep)[0] === '..' || path.isAbsolute(relative))
     throw new UserError(`${file}: not below the folder of --base, ${base}`);
   return { file, name: nameOf(relative) };
 }
@@ -136,7 +136,15 @@ function refuseSameNames(inputs: readonly Input[]): void {
   }
 }
 
-async function search(folder: string, except: string | undefined): Promise<string[]> {
+/** @param above the folders that this one was found in, without links */
+async function search(
+  folder: string,
+  except: string | undefined,
+  above: readonly string[] = [],
+): Promise<string[]> {
+  // A link to a folder above leads round in a circle.
+  const real = await realpath(folder).catch(() => folder);
+  if (above.includes(real)) return [];
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     throw fileFailure('read', folder, error);
   });
@@ -148,7 +156,7 @@ async function search(folder: string, except: string | undefined): Promise<strin
     const kind = entry.isSymbolicLink() ? await stat(file).catch(() => undefined) : entry;
     if (kind?.isDirectory()) {
       if (companionFolder.test(entry.name) || path.resolve(file) === except) continue;
-      files.push(...(await search(file, except)));
+      files.push(...(await search(file, except, [...above, real])));
     } else if (kind?.isFile() && isImage(entry.name)) files.push(file);
   }
   return files;

@@ -54,7 +54,7 @@ function external(
   const location = entry.get('location') ?? '';
   const file = path.resolve(folder, location);
   const within = path.relative(path.resolve(folder), file);
-  if (within === '' || within.startsWith('..') || path.isAbsolute(within))
+  if (within === '' || within.split(path.sep)[0] === '..' || path.isAbsolute(within))
     throw new UserError(
       `initializer ${proto.name}: external data location '${location}' is outside the model's folder`,
       { hint: 'external data must lie beside the model file' },

@@ -1,5 +1,5 @@
 /** What becomes of operands: files, folders, patterns, and lists on stdin. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, it } from 'vitest';
@@ -17,13 +17,20 @@ for (const name of [
   'deep/a.png',
   'deep/er/c.npy',
   'out/a.png',
+  '..dotted/a.png',
 ]) {
   mkdirSync(dirname(at(name)), { recursive: true });
   writeFileSync(at(name), '');
 }
 
+const linked = temporaryFolder();
+writeFileSync(join(linked, 'b.png'), '');
+symlinkSync(linked, join(linked, 'again'));
+symlinkSync(at('deep/er'), join(linked, 'er'));
+
 const cases: [what: string, operands: string[], stdin: string | undefined, names: string[]][] = [
   ['a folder', ['deep'], undefined, ['a', 'er/c']],
+  ['a folder with links, one of them to itself', [linked], undefined, ['b', 'er/c']],
   ['a pattern', ['*.{png,jpg}'], undefined, ['a', 'b', 'x[1]']],
   ['a pattern over folders', ['**/*.png'], undefined, ['a', 'deep/a', 'x[1]']],
   ['a pattern below a folder', ['deep/**'], undefined, ['a', 'er/c']],
@@ -34,7 +41,7 @@ const cases: [what: string, operands: string[], stdin: string | undefined, names
 ];
 
 it.each(cases)('%s', async (_, operands, stdin, names) => {
-  const absolute = (line: string): string => (line === '' || line === '-' ? line : at(line));
+  const absolute = (line: string): string => (['', '-', linked].includes(line) ? line : at(line));
   const separator = stdin?.includes('\0') ? '\0' : '\n';
   const lines = stdin?.split(separator).map(absolute).join(separator);
   const given = lines === undefined ? undefined : Readable.from([lines]);
@@ -59,6 +66,8 @@ it('names by paths below a base, whether listed, given or found', async () => {
   const stdin = Readable.from([`${at('a.png')}\n${at('deep/a.png')}\n`]);
   const inputs = await findInputs(['-', at('deep/er')], { stdin, base: folder });
   expect(inputs.map((input) => input.name)).toEqual(['a', 'deep/a', 'deep/er/c']);
+  const dotted = await findInputs([at('..dotted/a.png')], { base: folder });
+  expect(dotted.map((input) => input.name)).toEqual(['..dotted/a']);
   const outside = findInputs([at('a.png')], { base: at('deep') });
   await expect(outside).rejects.toThrow('a.png: not below the folder of --base');
 });
