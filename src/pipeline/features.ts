@@ -126,9 +126,14 @@ async function openNetwork(file: string, options: SessionOptions): Promise<Netwo
   const sessionFor = async (image: Tensor): Promise<Session> => {
     const key = image.shape.join();
     if (current?.key === key) return current.session;
-    await current?.session.release();
+    await release();
     current = { key, session: await openAt(model, inputs, image.shape, options) };
     return current.session;
+  };
+  const release = async (): Promise<void> => {
+    const { session } = current ?? {};
+    current = undefined;
+    await session?.release();
   };
   return {
     card,
@@ -139,10 +144,7 @@ async function openNetwork(file: string, options: SessionOptions): Promise<Netwo
       const feeds = inputs.map(({ name }, i) => [name, scaled(images[i] as Tensor, card)] as const);
       return session.run(Object.fromEntries(feeds));
     },
-    async release() {
-      await current?.session.release();
-      current = undefined;
-    },
+    release,
   };
 }
 

@@ -69,6 +69,14 @@ test('LPIPS of a feature network with linear layers', async () => {
   expect(metric.definition).toContain('early, late of vgg.onnx, images in [-1,1], less -0.03/');
 });
 
+test('goes on with images that fit after one that does not', async () => {
+  const extractor = await openExtractor(save('fixed', featureNetwork()));
+  open.push(extractor);
+  const before = await extractor.vector(image(11));
+  await expect(extractor.vector(scatter([3, 8, 8], 1))).rejects.toThrow(/takes \[1,3,12,10\]/);
+  expect(await extractor.vector(image(11))).toEqual(before);
+});
+
 test('LPIPS of a graph with two inputs, for images of any size', async () => {
   const b = new GraphBuilder();
   const shape = [1, 3, 12, 10];
