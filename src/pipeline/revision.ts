@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What a derived graph follows from, beside the model and the options. */
-const rooms = [
+export const rooms = [
   'autodiff',
   'guided',
   'losses',
@@ -14,6 +14,7 @@ const rooms = [
   'pipeline',
   'session',
   'simplify',
+  'tensor',
 ] as const;
 
 let known: string | undefined;
