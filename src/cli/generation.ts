@@ -7,6 +7,7 @@ import { writeImage } from '../image/write.ts';
 import { nameOf } from '../pipeline/generate.ts';
 import type { Wanted } from '../pipeline/job.ts';
 import { canvasFor, imageChannels, usualSize, type Model, type Size } from '../pipeline/model.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { cacheFor } from './caching.ts';
 import { computing, sessionOf } from './computing.ts';
 import type { GenerateValues } from './commands/generate.ts';
@@ -153,9 +154,9 @@ async function writeGrid(
   columns: number,
   { folder, result }: Destination,
 ): Promise<void> {
-  const read = await Promise.all(
-    images.map(async ({ name }) => (await readImage(result(name))).image),
-  );
+  const read: Tensor[] = [];
+  // One after the other: a process may have no more than some hundred files open.
+  for (const { name } of images) read.push((await readImage(result(name))).image);
   const rows = Array.from({ length: Math.ceil(read.length / columns) }, (_, i) =>
     read.slice(i * columns, (i + 1) * columns),
   );
