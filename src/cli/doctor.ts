@@ -1,7 +1,8 @@
 /** Examines the machine: prints what is there, tries it, says what to put right. */
 import { UserError } from '../errors.ts';
+import { canvasFor, usualSize } from '../pipeline/canvas.ts';
 import { diagnose, diagnoseProbe, type Diagnosis } from '../pipeline/diagnosis.ts';
-import { canvasFor, loadModel, usualSize } from '../pipeline/model.ts';
+import { loadModel } from '../pipeline/model.ts';
 import { cudaInstall, explainDevice, type Device } from '../session/device.ts';
 import { takeInventory, type Inventory } from '../session/inventory.ts';
 import { showError } from '../pipeline/trust.ts';

@@ -10,18 +10,11 @@ import type { Graph } from '../onnx/graph.ts';
 import { byteLength, initializerOf } from '../onnx/initializer.ts';
 import { opsetOf, readModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
+import { canvasFor, seenSize, usualSize, type Size } from '../pipeline/canvas.ts';
 import { decoderFor, encoderFor } from '../pipeline/latent/autoencoder.ts';
 import { estimatePipeline, type PipelineEstimate } from '../pipeline/latent/estimate.ts';
 import { promptCondition } from '../pipeline/latent/prompt.ts';
-import {
-  canvasFor,
-  graphFor,
-  loadModel,
-  seenSize,
-  usualSize,
-  type Model,
-  type Size,
-} from '../pipeline/model.ts';
+import { graphFor, loadModel, type Model } from '../pipeline/model.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import { openTokenizer } from '../text/tokenizer.ts';
 import type { InspectValues } from './commands/inspect.ts';

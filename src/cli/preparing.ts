@@ -3,13 +3,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { imageShape } from '../operators/operator.ts';
-import {
-  canvasFor,
-  defaultModel,
-  imageChannels,
-  loadModel,
-  type Model,
-} from '../pipeline/model.ts';
+import { canvasFor, imageChannels } from '../pipeline/canvas.ts';
+import { defaultModel, loadModel, type Model } from '../pipeline/model.ts';
 import type { Replay } from '../pipeline/replay.ts';
 import { tilingFor, type Tiling } from '../pipeline/windows.ts';
 import { readNpy } from '../tensor/npy.ts';

@@ -5,9 +5,10 @@ import type { Graph } from '../onnx/graph.ts';
 import { openGraph, type Session, type SessionOptions } from '../session/session.ts';
 import { gaussian, noiseKey } from '../tensor/noise.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import type { Size } from './canvas.ts';
 import { drawing } from './drawing.ts';
 import { timestepFeed } from './feeds.ts';
-import { betasOf, graphFor, type Model, type Size } from './model.ts';
+import { betasOf, graphFor, type Model } from './model.ts';
 
 /** What a card might have wrong, and the check can tell. */
 export interface Reading extends Pick<Card, 'prediction' | 'range' | 'timestepScale'> {

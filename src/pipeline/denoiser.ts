@@ -6,11 +6,12 @@ import type { Loss } from '../losses/loss.ts';
 import type { Denoise, Denoised } from '../samplers/sampler.ts';
 import type { SessionOptions } from '../session/session.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { Size } from './canvas.ts';
 import type { Condition } from './condition.ts';
 import { openStep } from './derivations.ts';
 import { levelFeed, parametersOf } from './feeds.ts';
 import { openForms } from './forms.ts';
-import type { Model, Size } from './model.ts';
+import type { Model } from './model.ts';
 import { once } from './once.ts';
 import { openGuided } from './staged.ts';
 

@@ -2,12 +2,12 @@
 import { guidedGraph, lossGraph, stepGraph } from '../guided/guided.ts';
 import { blendedGraph, windowGradientGraph, windowGraph, windowPorts } from '../guided/windowed.ts';
 import type { Session } from '../session/session.ts';
+import { seenShape } from './canvas.ts';
 import type { DenoiserInput } from './denoiser.ts';
 import { parametersOf, repeated } from './feeds.ts';
 import { exampleLevel, type Form } from './forms.ts';
 import { gradientOptions } from './gradient-forms.ts';
 import { decoderOf } from './latent/autoencoder.ts';
-import { seenShape } from './model.ts';
 import { openDerived, type Origin, type Recipe } from './prepared.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 

@@ -10,10 +10,11 @@ import { respace, steps } from '../schedules/respace.ts';
 import type { SessionOptions } from '../session/session.ts';
 import { gaussian, noiseKey } from '../tensor/noise.ts';
 import { zeros } from '../tensor/tensor.ts';
+import { imageChannels, seenShape, type Size } from './canvas.ts';
 import { classCondition } from './condition.ts';
 import { openDenoiser } from './denoiser.ts';
 import { promptCondition } from './latent/prompt.ts';
-import { betasOf, imageChannels, loadModel, seenShape, type Model, type Size } from './model.ts';
+import { betasOf, loadModel, type Model } from './model.ts';
 import type { About } from './prepared.ts';
 import { probeNetwork } from './probe.ts';
 

@@ -6,6 +6,7 @@ import { blendedGraph, windowGradientGraph, windowGraph } from '../guided/window
 import { lossesAt } from '../losses/loss.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { constantBytes, peakBytes } from '../onnx/peak.ts';
+import { placementOf, seenShape, type Size } from './canvas.ts';
 import { classifierAt } from './classifier.ts';
 import {
   classifierFreeNetwork,
@@ -14,9 +15,8 @@ import {
   type Network,
 } from './forms.ts';
 import { decoderOf } from './latent/autoencoder.ts';
-import { seenShape, type Size } from './model.ts';
 import { shapeOf, type Job } from './job.ts';
-import { placementOf, subjectOf, type RestoreOptions } from './restore.ts';
+import { subjectOf, type RestoreOptions } from './restore.ts';
 import { isStaged } from './staged.ts';
 import { exceeds } from './windows.ts';
 

@@ -7,9 +7,10 @@ import type { Graph } from '../onnx/graph.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import type { Step } from '../schedules/respace.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import type { Size } from './canvas.ts';
 import type { Condition, Feeds } from './condition.ts';
 import { levelFeed, repeated, stackFeeds, timestepFeed } from './feeds.ts';
-import { graphFor, type Model, type Size } from './model.ts';
+import { graphFor, type Model } from './model.ts';
 import type { Once } from './once.ts';
 import type { Origin } from './prepared.ts';
 

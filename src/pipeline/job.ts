@@ -5,9 +5,10 @@ import { measurementLoss } from '../guided/measured.ts';
 import { weighted, type Loss } from '../losses/loss.ts';
 import { imageShape, type ImageShape, type Operator } from '../operators/operator.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { canvasFor, imageChannels, type Size } from './canvas.ts';
 import type { Condition } from './condition.ts';
 import { encoderFor } from './latent/autoencoder.ts';
-import { canvasFor, imageChannels, type Model, type Size } from './model.ts';
+import type { Model } from './model.ts';
 import type { Method } from './method.ts';
 
 interface Subject {

@@ -10,16 +10,15 @@ import { isFolder } from '../files/read.ts';
 import { modelInput, type ModelInput } from '../onnx/dims.ts';
 import { feedConstants } from '../onnx/feed.ts';
 import type { Graph } from '../onnx/graph.ts';
-import type { ImageShape } from '../operators/operator.ts';
 import { readModel, type OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
+import { seenShape, type Size } from './canvas.ts';
 import { readPipeline } from './latent/read.ts';
 import type { Parts } from './latent/folder.ts';
 import { betas } from '../schedules/betas.ts';
 import { unitRangeBetas } from '../schedules/unit-range.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { exceeds, type Tiling } from './windows.ts';
 
 /** The prior that comes with the package. */
 export const defaultModel = fileURLToPath(new URL('../../models/default.onnx', import.meta.url));
@@ -149,86 +148,4 @@ export async function graphFor(
   for (const [name, { shape }] of Object.entries(told)) shapes[name] = [batch, ...shape];
   const graph = await resolveGraph(model.onnx, { dims, shapes });
   return { ...feedConstants(graph, card.conditioning), name: path.basename(model.onnx.where) };
-}
-
-export interface Size {
-  readonly height: number;
-  readonly width: number;
-}
-
-/** `[C,H,W]` of what the network takes for a canvas of images: these, or their latents. */
-export function seenShape({ channels, card }: Model, { height, width }: Size): ImageShape {
-  const factor = card.latent?.factor ?? 1;
-  return [channels, height / factor, width / factor];
-}
-
-/** Height and width of the same. */
-export function seenSize(model: Model, canvas: Size): Size {
-  const [, height, width] = seenShape(model, canvas);
-  return { height, width };
-}
-
-/** Of the images that come of it in the end. */
-export function imageChannels({ channels, card }: Pick<Model, 'channels' | 'card'>): number {
-  return card.latent ? 3 : channels;
-}
-
-/** Sides of images where no model says any: of Stable Diffusion's, and of the others. */
-const anySide = { latent: 512, pixels: 256 } as const;
-
-/** The size of images where none is asked for: what the network takes, or what it was trained on. */
-export function usualSize({ fixed, usualSide, card }: Model): Size {
-  const side = usualSide ?? (card.latent ? anySide.latent : anySide.pixels);
-  return fixed ?? { height: side, width: side };
-}
-
-/** How networks and images of other sizes come together. */
-export interface Fitting {
-  /** A network of a fixed size may see a smaller image, with a margin that nothing is known of. */
-  readonly margin?: boolean | undefined;
-  /** A network may see a larger image through windows. */
-  readonly tiling?: Tiling | undefined;
-}
-
-/**
- * The size the network runs at for an image: its own if it is fixed, else the image's rounded up
- * to the network's multiple. An image that is seen through windows needs no other size than its own,
- * as long as a window fits into it.
- * @throws UserError if the network is fixed to a size that does not suit the image
- */
-export function canvasFor(
-  model: Model,
-  image: Size,
-  { margin = false, tiling }: Fitting = {},
-): Size {
-  const { fixed, card } = model;
-  if (tiling && exceeds(image, tiling)) {
-    const { window } = tiling;
-    const narrow = image.height < window.height || image.width < window.width;
-    if (fixed && narrow && !margin)
-      throw new UserError(
-        `${model.file} takes ${fixed.width}×${fixed.height} only, no window of which fits into ${image.width}×${image.height}`,
-        { hint: 'add --fit pad' },
-      );
-    return {
-      height: Math.max(image.height, window.height),
-      width: Math.max(image.width, window.width),
-    };
-  }
-  if (fixed) {
-    const smaller = image.height <= fixed.height && image.width <= fixed.width;
-    const same = image.height === fixed.height && image.width === fixed.width;
-    if (!same && !(margin && smaller))
-      throw new UserError(
-        `${model.file} takes ${fixed.width}×${fixed.height} only, the image to restore is ${image.width}×${image.height}`,
-        {
-          hint: smaller
-            ? 'add --fit pad or --fit resize'
-            : 'add --tile auto, or --fit crop or resize',
-        },
-      );
-    return fixed;
-  }
-  const up = (n: number): number => Math.ceil(n / card.multiple) * card.multiple;
-  return { height: up(image.height), width: up(image.width) };
 }

@@ -4,13 +4,13 @@ import { UserError } from '../errors.ts';
 import type { ClassifierFree } from '../guidance/classifier-free.ts';
 import type { Placement } from '../guided/guided.ts';
 import { lossesAt } from '../losses/loss.ts';
-import type { ImageShape } from '../operators/operator.ts';
 import type { SamplerState } from '../samplers/sampler.ts';
 import { respace, steps as stepsOf, type Step } from '../schedules/respace.ts';
 import type { SessionOptions } from '../session/session.ts';
 import { stack, unstack } from '../tensor/batch.ts';
 import { gaussian, noiseKey } from '../tensor/noise.ts';
-import { tensor, type Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { cropBatch, placementOf, seenShape, type Fitting, type Size } from './canvas.ts';
 import { openClassifiedDenoiser } from './classified.ts';
 import type { ClassifierGuidance } from './classifier.ts';
 import { classCondition } from './condition.ts';
@@ -20,7 +20,7 @@ import { lossesOf, lossesOfMethod, shapeOf, type Job } from './job.ts';
 import { guidanceFor, passesFor, samplerFor, type Method, type SamplerChoice } from './method.ts';
 import { openAutoencoder } from './latent/autoencoder.ts';
 import { encodedStart } from './latent/start.ts';
-import { betasOf, canvasFor, seenShape, type Fitting, type Model, type Size } from './model.ts';
+import { betasOf, type Model } from './model.ts';
 import { replayed, type Replay } from './replay.ts';
 import { openWindowedDenoiser } from './windowed.ts';
 import { exceeds } from './windows.ts';
@@ -186,19 +186,6 @@ export function openRestorer(options: RestoreOptions): Restorer {
   };
 }
 
-/** What the network sees of an image: a canvas, and the image in the middle of it. */
-export function placementOf(
-  model: Model,
-  image: ImageShape,
-  fitting?: Fitting,
-): { canvas: Size; placed: Placement } {
-  const [, height, width] = image;
-  const canvas = canvasFor(model, { height, width }, fitting);
-  const top = Math.floor((canvas.height - height) / 2);
-  const left = Math.floor((canvas.width - width) / 2);
-  return { canvas, placed: { image, top, left } };
-}
-
 /** A job as the denoiser knows it; without a condition, the model is told of none. */
 export function subjectOf(job: Job, model: Model, method: Method | undefined): Subject {
   return {
@@ -216,18 +203,4 @@ function progressOf(
   const crop = (v: Tensor): Tensor => (placed ? cropBatch(v, placed) : v);
   const images = (): Promise<Tensor> => imagesOf(x0);
   return { step, x: crop(x), x0: crop(x0), images, ...(loss && { loss }) };
-}
-
-/** The part of `[N,C,H,W]` canvases that the images take. */
-function cropBatch(batch: Tensor, { image, top, left }: Placement): Tensor {
-  const [n = 0, c = 0, ch = 0, cw = 0] = batch.shape;
-  const [, h, w] = image;
-  if (h === ch && w === cw) return batch;
-  const data = new Float32Array(n * c * h * w);
-  for (let plane = 0; plane < n * c; plane++)
-    for (let y = 0; y < h; y++) {
-      const from = (plane * ch + top + y) * cw + left;
-      data.set(batch.data.subarray(from, from + w), (plane * h + y) * w);
-    }
-  return tensor([n, c, h, w], data);
 }

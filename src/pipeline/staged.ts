@@ -4,10 +4,11 @@ import { ports } from '../guided/guided.ts';
 import { windowPorts } from '../guided/windowed.ts';
 import type { Session } from '../session/session.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { seenShape, type Size } from './canvas.ts';
 import type { DenoiserInput } from './denoiser.ts';
 import { openBlendedGuided, openWhole, openWindow, openWindowGradient } from './derivations.ts';
 import type { Form } from './forms.ts';
-import { seenShape, type Model, type Size } from './model.ts';
+import type { Model } from './model.ts';
 
 /**
  * Pixels up to which network and decoder are one graph: there the values of a decoder of the form of

@@ -3,11 +3,11 @@ import { ports } from '../guided/guided.ts';
 import { windowPorts } from '../guided/windowed.ts';
 import type { Session } from '../session/session.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
+import { seenShape, seenSize } from './canvas.ts';
 import { denoised, type Denoiser, type DenoiserInput } from './denoiser.ts';
 import { openBlended, openBlendedGuided, openWindow, openWindowGradient } from './derivations.ts';
 import { levelFeed, parametersOf } from './feeds.ts';
 import { openForms } from './forms.ts';
-import { seenShape, seenSize } from './model.ts';
 import { once } from './once.ts';
 import { cut, paste, windowsOver, type Tiling } from './windows.ts';
 

@@ -1,7 +1,8 @@
 /** Overlapping windows over a canvas, whose weights add up to one everywhere. */
 import { UserError } from '../errors.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import type { Model, Size } from './model.ts';
+import type { Size } from './canvas.ts';
+import type { Model } from './model.ts';
 
 /** How a canvas is cut up. */
 export interface Tiling {

@@ -1,8 +1,9 @@
 /** A guided step of a tiny latent pipeline, its noise level and prompt being given. */
 import type { Placement } from '../../src/guided/guided.ts';
 import type { Loss } from '../../src/losses/loss.ts';
+import type { Size } from '../../src/pipeline/canvas.ts';
 import { levelFeed, parametersOf, timestepFeed } from '../../src/pipeline/feeds.ts';
-import { graphFor, type Model, type Size } from '../../src/pipeline/model.ts';
+import { graphFor, type Model } from '../../src/pipeline/model.ts';
 import { openGuided } from '../../src/pipeline/staged.ts';
 import type { Step } from '../../src/schedules/respace.ts';
 import { stack } from '../../src/tensor/batch.ts';

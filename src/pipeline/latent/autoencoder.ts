@@ -14,7 +14,8 @@ import { resolveGraph } from '../../session/resolve.ts';
 import { openGraph, type Session, type SessionOptions } from '../../session/session.ts';
 import { imageAt, stack } from '../../tensor/batch.ts';
 import { tensor, zeros, type Tensor } from '../../tensor/tensor.ts';
-import { seenShape, type Model, type Size } from '../model.ts';
+import { seenShape, type Size } from '../canvas.ts';
+import type { Model } from '../model.ts';
 import { cut, paste, windowsOver } from '../windows.ts';
 
 /** Sides of latents beyond which a decoder sees windows: 768 pixels where it enlarges eight times. */

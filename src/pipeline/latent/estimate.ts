@@ -11,8 +11,9 @@ import { inpainting } from '../../operators/inpainting.ts';
 import { measureSpeed } from '../../session/speed.ts';
 import type { SessionOptions } from '../../session/session.ts';
 import { zeros, type Tensor } from '../../tensor/tensor.ts';
+import { seenShape, seenSize, type Size } from '../canvas.ts';
 import { secondsOf } from '../estimate.ts';
-import { graphFor, seenShape, seenSize, type Model, type Size } from '../model.ts';
+import { graphFor, type Model } from '../model.ts';
 import { decoderFor } from './autoencoder.ts';
 
 export interface Stage {

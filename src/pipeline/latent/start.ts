@@ -6,9 +6,9 @@ import { openGraph } from '../../session/session.ts';
 import { stack } from '../../tensor/batch.ts';
 import { tensor, zeros, type Tensor } from '../../tensor/tensor.ts';
 import type { Step } from '../../schedules/respace.ts';
+import type { Size } from '../canvas.ts';
 import { operatorFeeds } from '../feeds.ts';
 import type { Job, Measured } from '../job.ts';
-import type { Size } from '../model.ts';
 import type { Autoencoder } from './autoencoder.ts';
 
 export interface StartInput {

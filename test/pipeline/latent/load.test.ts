@@ -4,9 +4,10 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readModel } from '../../../src/onnx/read.ts';
 import { writeGraph } from '../../../src/onnx/write.ts';
+import { canvasFor } from '../../../src/pipeline/canvas.ts';
 import { promptCondition } from '../../../src/pipeline/latent/prompt.ts';
 import { modelHash } from '../../../src/pipeline/content.ts';
-import { canvasFor, graphFor, loadModel } from '../../../src/pipeline/model.ts';
+import { graphFor, loadModel } from '../../../src/pipeline/model.ts';
 import { resolveGraph } from '../../../src/session/resolve.ts';
 import { copiedPipeline, pipelineFolder } from '../../helpers/latent.ts';
 
