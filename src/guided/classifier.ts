@@ -1,8 +1,8 @@
 /** Classifier guidance as graphs: the negative log-likelihood of a class, and its gradient. */
 import { gradients, type GradientOptions } from '../autodiff/gradients.ts';
 import type { Loss } from '../losses/loss.ts';
-import { defaultOpset, GraphBuilder } from '../onnx/builder.ts';
-import { emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import { defaultOpset, emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
 import { inline } from '../onnx/inline.ts';
 import { simplify } from '../simplify/simplify.ts';
 import { tensor } from '../tensor/tensor.ts';

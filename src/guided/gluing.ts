@@ -2,8 +2,8 @@
 import { gradients } from '../autodiff/gradients.ts';
 import type { Loss, Seen } from '../losses/loss.ts';
 import { measurementNorm } from '../losses/measurement.ts';
-import { defaultOpset, GraphBuilder } from '../onnx/builder.ts';
-import { emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import { defaultOpset, emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
 import type { ImageShape, Operator } from '../operators/operator.ts';
 import { simplify } from '../simplify/simplify.ts';
 import { sizeOf, type Tensor } from '../tensor/tensor.ts';

@@ -11,8 +11,8 @@
 import { copyOf } from '../autodiff/differentiate.ts';
 import { defaultForms, gradients, type GradientOptions } from '../autodiff/gradients.ts';
 import type { Card } from '../card/card.ts';
-import { defaultOpset, GraphBuilder } from '../onnx/builder.ts';
-import { emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import { defaultOpset, emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
 import { simplify } from '../simplify/simplify.ts';
 import { sliceAttention } from '../simplify/sliced-attention.ts';
 import { appendLosses, appendPrediction, opsetOfAim, ports, type Aim } from './guided.ts';

@@ -1,9 +1,9 @@
 /** Makes inputs of a graph constant. */
 import { UserError } from '../errors.ts';
 import { showShape, sizeOf } from '../tensor/tensor.ts';
-import { typedArray } from './builder.ts';
 import type { Graph } from './graph.ts';
 import { initializerFrom } from './initializer.ts';
+import { typedArray } from './typed-array.ts';
 
 /**
  * The graph with some inputs fed for good: a number throughout, or a list that is repeated, as the

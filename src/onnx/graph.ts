@@ -23,6 +23,9 @@ export interface Graph {
   readonly values: Map<string, Value>;
 }
 
+/** The operator set of graphs built from nothing: the newest that every provider's kernels match. */
+export const defaultOpset = 17;
+
 export function emptyGraph(name: string, opset: number): Graph {
   return {
     name,

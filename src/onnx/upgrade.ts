@@ -4,8 +4,8 @@ import { UserError } from '../errors.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import { amend } from './amend.ts';
 import { hasAttr, intAttr, intsAttr, makeAttributes, stringAttr } from './attributes.ts';
-import { defaultOpset, GraphBuilder } from './builder.ts';
-import { valueOf, type Graph, type Value } from './graph.ts';
+import { GraphBuilder } from './builder.ts';
+import { defaultOpset, valueOf, type Graph, type Value } from './graph.ts';
 
 const oldest = 11;
 
