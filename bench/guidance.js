@@ -1,7 +1,7 @@
 // The w sweep of Ho & Salimans (2022) on small class-conditional models of generated shapes.
-//   npm run build && node bench/guidance.js [--samples 400] [--steps 1500]
+//   npm run build && node bench/guidance.js [--samples 400] [--steps 3000]
 // Trains three models that withheld the class with p_uncond 0.1, 0.2 and 0.5 (`dsg train`, side by side, about
-// four minutes of one core each) and a classifier to judge them. What is in .cache/guidance is not made again,
+// eight minutes of one core each) and a classifier to judge them. What is in .cache/guidance is not made again,
 // and a run that was stopped goes on to the same figures. Writes
 // docs/guidance/sweep.webp and shapes.webp, and prints the table.
 import { spawn } from 'node:child_process';
@@ -28,7 +28,7 @@ import { frame, legend, lineChart, placed, writePicture, writePlot } from './plo
 const { values } = parseArgs({
   options: {
     samples: { type: 'string', default: '400' },
-    steps: { type: 'string', default: '1500' },
+    steps: { type: 'string', default: '3000' },
     'p-uncond': { type: 'string', default: '0.1,0.2,0.5' },
   },
 });
@@ -57,6 +57,7 @@ const columns = [
   { title: 'p_uncond' },
   { title: 'w' },
   { title: 'class accuracy %', digits: 1 },
+  { title: 'spread %', digits: 1 },
   { title: 'recall %', digits: 1 },
   { title: 'FID', digits: 2 },
 ];
@@ -147,9 +148,29 @@ function scoresOf({ labels, classes: told, features }) {
   const right = labels.filter((label, i) => told[i] === label).length;
   return {
     accuracy: (100 * right) / labels.length,
+    spread: (100 * spreadOf(labels, features)) / spreadOf(truth.labels, truth.features),
     recall: 100 * recallOf(features),
     fid: fid(features, truth.features),
   };
+}
+
+/**
+ * Diversity: the root-mean-square distance of features from the mean of all that should be of their class.
+ * Features are taken to length 1 first, as guidance makes them longer.
+ */
+function spreadOf(labels, features) {
+  let sum = 0;
+  for (let label = 0; label < classes; label++) {
+    const own = features.filter((_, i) => labels[i] === label).map((f) => direction(f.data));
+    const mean = own[0].map((_, j) => own.reduce((total, f) => total + f[j], 0) / own.length);
+    for (const f of own) sum += distance(f, mean) ** 2;
+  }
+  return Math.sqrt(sum / features.length);
+}
+
+function direction(feature) {
+  const length = Math.hypot(...feature);
+  return feature.map((v) => v / length);
 }
 
 /**
@@ -195,15 +216,16 @@ async function drawSweep(all) {
   };
   const drawing =
     placed(chart('accuracy', '%'), 0, 4, 'class accuracy') +
-    placed(chart('recall', '%'), 370, 4, 'recall: diversity') +
-    placed(chart('fid', 'FID'), 740, 4, 'FID') +
+    placed(chart('spread', '% of real'), 370, 4, 'diversity: spread within a class') +
+    placed(chart('recall', '%'), 0, 284, 'recall') +
+    placed(chart('fid', 'FID'), 370, 284, 'FID') +
     legend(
       withheld.map((p) => `p_uncond ${p}`),
-      420,
-      272,
+      235,
+      552,
       130,
     );
-  await writePlot(join(root, 'docs/guidance/sweep.webp'), 1110, 284, drawing);
+  await writePlot(join(root, 'docs/guidance/sweep.webp'), 740, 564, drawing);
 }
 
 /** A row for each w; the noise of a column is the same in all. */
