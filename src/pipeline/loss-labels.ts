@@ -11,8 +11,9 @@ const unlabelled = 255;
 
 /**
  * Labels `[H,W]` of 0 to classes−1, and −1 where there is none: a .npy file, in which negative
- * values and 255 are none, or an image whose grey values are labels.
- * @throws UserError for another size than the images', or a class that the network does not have
+ * values and 255 are none, or an image of 8 bits whose grey values are labels.
+ * @throws UserError for another size than the images', another depth, or a class that the network
+ * does not have
  */
 export async function readLabels(
   file: string,
@@ -42,22 +43,30 @@ export async function readLabels(
 
 /** The grey values as they are stored: no colour management, which would change labels. */
 async function decodeIndices(bytes: Buffer, file: string): Promise<Tensor> {
-  const read = async (): Promise<Tensor> => {
+  const read = async (): Promise<{ pixels: Tensor; bits: number }> => {
+    const { depth, bitsPerSample = depth === 'uchar' ? 8 : 16 } = await sharp(bytes).metadata();
     const { data, info } = await sharp(bytes, { ignoreIcc: true })
       .removeAlpha()
       .raw()
       .toBuffer({ resolveWithObject: true });
     const { width, height, channels } = info;
-    return tensor([height, width, channels], Float32Array.from(data));
+    const pixels = tensor([height, width, channels], Float32Array.from(data));
+    return { pixels, bits: bitsPerSample };
   };
-  const { shape, data } = await read().catch((cause: unknown) => {
+  const { pixels, bits } = await read().catch((cause: unknown) => {
     throw new UserError(`${file}: not an image, or a damaged one`, { cause });
   });
+  const { shape, data } = pixels;
   const [height = 0, width = 0, channels = 1] = shape;
   const grey = data.every((v, i) => v === data[i - (i % channels)]);
   if (!grey)
     throw new UserError(`${file}: in colour, expected grey values that are labels`, {
       hint: 'save labels as a grey PNG or .npy; for a picture instead of labels, add distance=l2',
+    });
+  // Of other depths, the values come spread over the range of a byte.
+  if (bits !== 8)
+    throw new UserError(`${file}: a label map of ${bits} bits a pixel, expected 8`, {
+      hint: 'save it as a grey PNG of 8 bits, or as .npy',
     });
   return tensor(
     [height, width],

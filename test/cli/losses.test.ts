@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { readImage } from '../../src/image/read.ts';
 import { writeImage } from '../../src/image/write.ts';
@@ -340,6 +341,9 @@ describe('bad input', () => {
     await writeNpy(small, randomTensor('small', [7]));
     await writeNpy(broken, tensor([8], new Float32Array(8).fill(NaN)));
     await writeNpy(wrongLabels, tensor([16, 16], new Float32Array(256).fill(3)));
+    const grey = sharp(Buffer.alloc(256, 3), { raw: { width: 16, height: 16, channels: 1 } });
+    await grey.clone().toColourspace('grey16').png().toFile(at('deep.png'));
+    await grey.clone().png({ palette: true, colours: 2 }).toFile(at('shallow.png'));
     await writeImage(
       at('tall.png'),
       drawn([3, 8, 16], () => 0),
@@ -387,6 +391,16 @@ describe('bad input', () => {
       'a label that there is not',
       ['--loss', `segmentation:${segmenter}`, '--target', wrongLabels],
       /label 3 at row 0, column 0; the network knows 0 to 2/,
+    ],
+    [
+      'a label map of 16 bits',
+      ['--loss', `segmentation:${segmenter}`, '--target', at('deep.png')],
+      /deep.png: a label map of 16 bits a pixel, expected 8\nhint: .*8 bits, or as .npy/,
+    ],
+    [
+      'a label map of fewer bits',
+      ['--loss', `segmentation:${segmenter}`, '--target', at('shallow.png')],
+      /shallow.png: a label map of 1 bits a pixel, expected 8/,
     ],
     [
       'a picture for labels',
