@@ -75,9 +75,10 @@ export function processIo(): Io {
   const interrupt = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort());
   // A reader that has seen enough, as `head` has, is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
   const { stdin, stdout, stderr, env } = process;
   return { stdin, stdout, stderr, env, signal: interrupt.signal };
 }

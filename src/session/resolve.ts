@@ -74,9 +74,11 @@ async function valueTypes(
   where: string,
 ): Promise<{ types: Types; open: string[] }> {
   const session = await open(exposeAll(proto), where, { graphOptimizationLevel: 'disabled' });
+  const { outputMetadata } = session;
+  await session.release();
   const types: Types = new Map();
   const undecided: string[] = [];
-  for (const meta of session.outputMetadata) {
+  for (const meta of outputMetadata) {
     if (!meta.isTensor) throw new UserError(`${where}: value '${meta.name}' is not a tensor`);
     if (!(meta.type in dtypes))
       throw new UserError(`${where}: value '${meta.name}' is of type ${meta.type}`);
@@ -85,7 +87,6 @@ async function valueTypes(
       undecided.push(`${meta.name} ${showShape(meta.shape.map((d) => d || '?'))}`);
     types.set(meta.name, { dtype: meta.type as DType, shape });
   }
-  await session.release();
   return { types, open: undecided };
 }
 

@@ -60,10 +60,12 @@ export function openThread(): SessionThread {
     if (error === undefined) call?.resolve(value);
     else call?.reject(new Error(error));
   });
-  worker.on('error', (error: Error) => {
-    failure = error;
+  const end = (error: Error): void => {
+    failure ??= error;
     for (const id of waiting.keys()) settle(id)?.reject(error);
-  });
+  };
+  worker.on('error', end);
+  worker.on('exit', () => end(new Error('the thread of the session has ended')));
   const ask = <K extends keyof Calls>(call: K): Calls[K] =>
     // The thread answers each call with what Calls says.
     ((given: object) =>

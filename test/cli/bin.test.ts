@@ -1,19 +1,35 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { writePicture } from './harness.ts';
 
 const folder = temporaryFolder();
+const root = join(import.meta.dirname, '../..');
 
 it('says plainly that it is not built', () => {
   mkdirSync(join(folder, 'bin'));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  copyFileSync(join(import.meta.dirname, '../../bin/dsg.js'), join(folder, 'bin/dsg.js'));
+  copyFileSync(join(root, 'bin/dsg.js'), join(folder, 'bin/dsg.js'));
   const done = spawnSync(process.execPath, [join(folder, 'bin/dsg.js')], { encoding: 'utf8' });
   expect(done).toMatchObject({
     status: 1,
     stdout: '',
     stderr: 'error: dsg is not built\nhint: run `npm run build`\n',
   });
+});
+
+it.skipIf(process.platform === 'win32' || !existsSync(join(root, 'dist/cli/main.js'))).each([
+  ['results', '1'],
+  ['notes', '2'],
+])('goes on when whoever reads its %s has seen enough', async (name, stream) => {
+  const picture = await writePicture(join(folder, 'a.png'), 16);
+  const command = `"${process.execPath}" "${join(root, 'bin/dsg.js')}" degrade "$1" -t sr -o "$2"`;
+  // What is written comes too late for a reader that ends at once.
+  const line = `(${command} 3>&1 >/dev/null 2>&1 ${stream}>&3 3>&-; echo $? >"$2.code") | true`;
+  const out = join(folder, name);
+  spawnSync('sh', ['-c', line, 'sh', picture, out]);
+  expect(readFileSync(`${out}.code`, 'utf8')).toBe('0\n');
+  expect(existsSync(join(out, 'a.operator.json'))).toBe(true);
 });
