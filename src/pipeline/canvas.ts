@@ -48,7 +48,7 @@ export interface Fitting {
 /**
  * The size the network runs at for an image: its own if it is fixed, else the image's rounded up
  * to the network's multiple. An image that is seen through windows needs no other size than its own,
- * as long as a window fits into it.
+ * or one of whole latents, as long as a window fits into it.
  * @throws UserError if the network is fixed to a size that does not suit the image
  */
 export function canvasFor(
@@ -65,9 +65,11 @@ export function canvasFor(
         `${model.file} takes ${fixed.width}×${fixed.height} only, no window of which fits into ${image.width}×${image.height}`,
         { hint: 'add --fit pad' },
       );
+    const { factor = 1 } = card.latent ?? {};
+    const whole = (n: number): number => Math.ceil(n / factor) * factor;
     return {
-      height: Math.max(image.height, window.height),
-      width: Math.max(image.width, window.width),
+      height: Math.max(whole(image.height), window.height),
+      width: Math.max(whole(image.width), window.width),
     };
   }
   if (fixed) {

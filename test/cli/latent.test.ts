@@ -77,10 +77,10 @@ test('dsg restore fills in what a mask hides', async () => {
   expect(filesIn(out)).toContain('photo.png');
 });
 
-test('dsg restore by psld, from the encoder, through windows', async () => {
+test.each([80, 74])('dsg restore by psld, from the encoder, through windows: %i', async (side) => {
   const folder = temporaryFolder();
   const photo = path.join(folder, 'photo.png');
-  await writePicture(photo, 80);
+  await writePicture(photo, side);
   const out = path.join(folder, 'out');
   const args = ['--model', sd, '--simulate', '--task', 'sr', '--scale', '2', '--steps', '2'];
   const how = ['--method', 'psld', '--gluing', '0.2', '--start', 'encoder', '--tile', '64'];
@@ -88,6 +88,7 @@ test('dsg restore by psld, from the encoder, through windows', async () => {
   expectDone(done);
   expect(done.stderr).toContain('psld gluing 0.2 step-size 1');
   const sidecar = JSON.parse(readFileSync(path.join(out, 'photo.json'), 'utf8'));
+  expect(sidecar.image).toEqual({ width: side, height: side });
   expect(sidecar.options).toMatchObject({ start: 'encoder', method: { name: 'psld' } });
 });
 

@@ -50,6 +50,7 @@ export function openAutoencoder(model: Model, options: SessionOptions = {}): Aut
     const key = `${size.height}×${size.width}`;
     const current = open.get(kind);
     if (current?.key === key) return current.session;
+    open.delete(kind);
     await current?.session.release();
     // The network waits meanwhile, and keeps its memory.
     const session = await openGraph(await make(), { ...options, frugal: true });
