@@ -36,9 +36,12 @@ export async function evaluateAll(
   const print = printer(values);
   const { pairs, lonely, unused } = await findPairs(restored, reference);
   if (values.fid !== undefined && pairs.length < 2)
-    throw new UserError(`--fid compares sets of images, and there are ${pairs.length} pairs`, {
-      hint: 'leave out --fid, or give folders of more images',
-    });
+    throw new UserError(
+      `--fid compares sets of images, and there is ${pairs.length === 1 ? '1 pair' : 'no pair'}`,
+      {
+        hint: 'leave out --fid, or give folders of more images',
+      },
+    );
   const networks = await openNetworks(values);
   const failures = lonely.map((name) => ({
     input: name,

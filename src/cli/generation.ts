@@ -127,7 +127,13 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
 
 function sizeFor(values: GenerateValues, model: Model): Size {
   const { width = usualSize(model).width } = values;
-  const { height = model.fixed?.height ?? width } = values;
+  const { fixed } = model;
+  const { height = fixed?.height ?? width } = values;
+  if (fixed && (fixed.height !== height || fixed.width !== width))
+    throw new UserError(
+      `${model.file}: makes images of ${fixed.width}×${fixed.height} only, not ${width}×${height}`,
+      { hint: 'leave out --width and --height' },
+    );
   const canvas = canvasFor(model, { height, width });
   if (canvas.height === height && canvas.width === width) return canvas;
   const { multiple } = model.card;

@@ -125,6 +125,8 @@ function refuseSameNames(inputs: readonly Input[]): void {
   for (const input of inputs) {
     const name = input.name.normalize('NFC');
     const other = byName.get(name);
+    if (other && path.resolve(other.file) === path.resolve(input.file))
+      throw new UserError(`${input.file}: given twice`, { hint: 'name every image once' });
     if (other)
       throw new UserError(
         `two images are named '${input.name}': ${other.file} and ${input.file}; results go by name`,

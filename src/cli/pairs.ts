@@ -1,4 +1,5 @@
 /** Which result is compared with which reference. */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { isFolder } from '../files/read.ts';
@@ -16,6 +17,8 @@ export async function findPairs(
   reference: string,
 ): Promise<{ pairs: Pair[]; lonely: string[]; unused: string[] }> {
   const [one, other] = [isFolder(restored), isFolder(reference)];
+  const missing = [restored, reference].find((given) => !existsSync(given));
+  if (missing !== undefined) throw new UserError(`cannot read ${missing}: no such file or folder`);
   if (one !== other)
     throw new UserError(
       `${restored} is a ${one ? 'folder' : 'file'}, ${reference} a ${other ? 'folder' : 'file'}`,

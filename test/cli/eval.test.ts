@@ -115,11 +115,12 @@ it('other sizes fail', async () => {
 it.each([
   [[restored, join(clean, 'a.png')], 'is a folder,'],
   [[join(restored, 'a.png'), at('nothing.png')], 'no such file'],
+  [[restored, at('nothing')], 'nothing: no such file or folder'],
   [[restored, clean, '--csv', '--json'], '--json, --csv and --markdown exclude one another'],
   [[restored, clean, '--min', 'quality=3'], 'Expected METRIC=NUMBER'],
   [[restored, clean, '--min', 'psnr=x'], 'Expected METRIC=NUMBER'],
   [[restored, clean, '--measurements', restored], 'a.operator.json: no such record'],
-  [[join(restored, 'a.png'), join(clean, 'a.png'), '--fid', 'x.onnx'], 'and there are 1 pairs'],
+  [[join(restored, 'a.png'), join(clean, 'a.png'), '--fid', 'x.onnx'], 'and there is 1 pair'],
   [[restored], "missing required argument 'reference'"],
 ])('%j is refused', async (args, message) => {
   const { code, stderr } = await dsg(['eval', ...args]);

@@ -165,7 +165,11 @@ describe('bad input', () => {
       /names no classes.*\nhint: say which input takes the class: .*"input":"y"/,
     ],
     ['a name where there are none', ['--model', odd, '--class', 'cat'], /hint: .* go by number/],
-    ['another size than the model takes', ['--model', classes, '--width', '8'], /takes 4×4 only/],
+    [
+      'another size than the model takes',
+      ['--model', classes, '--width', '8'],
+      /makes images of 4×4 only, not 8×4\nhint: leave out --width/,
+    ],
     ['no images', ['--count', '0'], /Expected an integer, 1 or more/],
     ['one file for two', ['--model', classes, '--count', '2'], /one file, but there are 2/],
     ['a size that the model cannot halve', ['--width', '60'], /multiple of 8\nhint: .*--width 64/],

@@ -54,6 +54,7 @@ it.each(cases)('%s', async (_, operands, stdin, names) => {
 
 it.each([
   ['*.webp', undefined, 'no images match'],
+  ['-', `${at('a.png')}\n${at('deep/../a.png')}`, 'a.png: given twice'],
   ['-', '\n\n', 'no names on the standard input'],
   ['-', `${at('a.png')}\n${at('deep/a.png')}`, "two images are named 'a'"],
 ])('%s is refused', async (operand, stdin, message) => {
