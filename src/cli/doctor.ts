@@ -1,6 +1,6 @@
 /** Examines the machine: prints what is there, tries it, says what to put right. */
 import { UserError } from '../errors.ts';
-import { canvasFor, usualSize } from '../pipeline/canvas.ts';
+import { canvasFor, refuseOtherSize, usualSize } from '../pipeline/canvas.ts';
 import { diagnose, diagnoseProbe, type Diagnosis } from '../pipeline/diagnosis.ts';
 import { loadModel } from '../pipeline/model.ts';
 import { cudaInstall, explainDevice, type Device } from '../session/device.ts';
@@ -133,13 +133,8 @@ async function trier(values: DoctorValues): Promise<Try> {
   if (file === undefined) return (device) => diagnoseProbe(sessionFor(device));
   const { overrides } = await cardOverrides(values);
   const model = await loadModel(file, overrides);
-  const { fixed } = model;
-  if (fixed && size !== undefined && (fixed.height !== size || fixed.width !== size))
-    throw new UserError(
-      `${file}: takes ${fixed.width}×${fixed.height} only, and there is --size ${size}`,
-      { hint: 'leave out --size' },
-    );
   const wish = size === undefined ? usualSize(model) : { height: size, width: size };
+  refuseOtherSize(model, wish, '--size');
   const canvas = canvasFor(model, wish);
   return (device) => diagnose(model, canvas, sessionFor(device));
 }

@@ -4,7 +4,13 @@ import { UserError } from '../errors.ts';
 import { grid } from '../image/grid.ts';
 import { readImage } from '../image/read.ts';
 import { writeImage } from '../image/write.ts';
-import { canvasFor, imageChannels, usualSize, type Size } from '../pipeline/canvas.ts';
+import {
+  canvasFor,
+  imageChannels,
+  refuseOtherSize,
+  usualSize,
+  type Size,
+} from '../pipeline/canvas.ts';
 import { nameOf } from '../pipeline/generate.ts';
 import type { Wanted } from '../pipeline/job.ts';
 import type { Model } from '../pipeline/model.ts';
@@ -127,13 +133,8 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
 
 function sizeFor(values: GenerateValues, model: Model): Size {
   const { width = usualSize(model).width } = values;
-  const { fixed } = model;
-  const { height = fixed?.height ?? width } = values;
-  if (fixed && (fixed.height !== height || fixed.width !== width))
-    throw new UserError(
-      `${model.file}: makes images of ${fixed.width}×${fixed.height} only, not ${width}×${height}`,
-      { hint: 'leave out --width and --height' },
-    );
+  const { height = model.fixed?.height ?? width } = values;
+  refuseOtherSize(model, { height, width }, '--width and --height');
   const canvas = canvasFor(model, { height, width });
   if (canvas.height === height && canvas.width === width) return canvas;
   const { multiple } = model.card;

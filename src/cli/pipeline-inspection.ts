@@ -10,7 +10,7 @@ import type { Graph } from '../onnx/graph.ts';
 import { byteLength, initializerOf } from '../onnx/initializer.ts';
 import { opsetOf, readModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
-import { canvasFor, seenSize, usualSize, type Size } from '../pipeline/canvas.ts';
+import { canvasFor, refuseOtherSize, seenSize, usualSize, type Size } from '../pipeline/canvas.ts';
 import { decoderFor, encoderFor } from '../pipeline/latent/autoencoder.ts';
 import { estimatePipeline, type PipelineEstimate } from '../pipeline/latent/estimate.ts';
 import { promptCondition } from '../pipeline/latent/prompt.ts';
@@ -72,7 +72,9 @@ function sizeFrom({ dim = {} }: InspectValues, model: Model): Size {
     throw new UserError(`${model.file}: no open dimension '${unknown}'`, {
       hint: 'of a pipeline, --dim takes height and width of images, in pixels',
     });
-  return canvasFor(model, { ...usualSize(model), ...dim });
+  const size = { ...usualSize(model), ...dim };
+  refuseOtherSize(model, size, '--dim');
+  return canvasFor(model, size);
 }
 
 async function inspection(model: Model, size: Size): Promise<PipelineInspection> {

@@ -151,9 +151,12 @@ async function givenNetwork(init: string, dataset: Dataset, values: TrainValues)
     });
   const idle = Object.keys(formOf(values)).map((name) => `--${name}`);
   if (idle.length > 0)
-    throw new UserError(`${idle.join(', ')}: for new networks, and --init ${init} has its form`, {
-      hint: `leave out --init, or ${idle.join(', ')}`,
-    });
+    throw new UserError(
+      `${idle.join(', ')}: for new networks, and that of --init ${init} has its own form`,
+      {
+        hint: `leave out --init, or ${idle.join(', ')}`,
+      },
+    );
   const { overrides } = await cardOverrides(values);
   const { onnx, card } = await loadModel(init, overrides);
   const digest = await sha256(init);

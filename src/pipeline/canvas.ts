@@ -37,6 +37,22 @@ export function usualSize({ fixed, usualSide, card }: Model): Size {
   return fixed ?? { height: side, width: side };
 }
 
+/**
+ * @param options what was given for the size
+ * @throws UserError for another size than the one that the network takes
+ */
+export function refuseOtherSize(
+  { file, fixed }: Model,
+  { height, width }: Size,
+  options: string,
+): void {
+  if (!fixed || (fixed.height === height && fixed.width === width)) return;
+  throw new UserError(
+    `${file} takes ${fixed.width}×${fixed.height} only, and ${width}×${height} is asked for`,
+    { hint: `leave out ${options}` },
+  );
+}
+
 /** How networks and images of other sizes come together. */
 export interface Fitting {
   /** A network of a fixed size may see a smaller image, with a margin that nothing is known of. */
@@ -81,7 +97,7 @@ export function canvasFor(
         {
           hint: smaller
             ? 'add --fit pad or --fit resize'
-            : 'add --tile auto, or --fit crop or resize',
+            : 'add --fit crop or resize; dsg restore takes --tile auto as well',
         },
       );
     return fixed;

@@ -184,7 +184,7 @@ describe('refused', () => {
     [
       'another size than the model takes',
       [at('wide.png'), ...blur, '--model', at('fixed.onnx')],
-      /takes 16×16 only, the image to restore is 24×24\nhint: add --tile auto/,
+      /takes 16×16 only, the image to restore is 24×24\nhint: add --fit crop or resize; dsg restore takes --tile auto/,
     ],
     [
       'a measurement too large to enlarge',

@@ -47,7 +47,9 @@ test('a model that cannot be tried', async () => {
   const other = await dsg(['doctor', '--model', fixed, '--size', '16']);
   expect(other).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('fixed.onnx: takes 24×24 only, and there is --size 16'),
+    stderr: expect.stringContaining(
+      'fixed.onnx takes 24×24 only, and 16×16 is asked for\nhint: leave out --size',
+    ),
   });
   const missing = await dsg(['doctor', '--model', join(root, 'none.onnx')]);
   expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('none.onnx') });

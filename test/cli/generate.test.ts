@@ -168,7 +168,7 @@ describe('bad input', () => {
     [
       'another size than the model takes',
       ['--model', classes, '--width', '8'],
-      /makes images of 4×4 only, not 8×4\nhint: leave out --width/,
+      /takes 4×4 only, and 8×4 is asked for\nhint: leave out --width and --height/,
     ],
     ['no images', ['--count', '0'], /Expected an integer, 1 or more/],
     ['one file for two', ['--model', classes, '--count', '2'], /one file, but there are 2/],

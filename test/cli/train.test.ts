@@ -182,7 +182,7 @@ describe('refused', () => {
       'a form of a network that has one',
       'shapes',
       ['--init', at('whole.onnx'), '--width', '16', '--blocks', '1'],
-      `--width, --blocks: for new networks, and --init ${at('whole.onnx')} has its form`,
+      `--width, --blocks: for new networks, and that of --init ${at('whole.onnx')} has its own form`,
     ],
     [
       'classes for a network that is told none',
