@@ -4,7 +4,7 @@ import { UserError } from '../errors.ts';
 import { dtypes, type DType } from '../onnx/dtype.ts';
 import type { Initializer } from '../onnx/initializer.ts';
 import { showShape, sizeOf } from '../tensor/tensor.ts';
-import { fileSize, readRange } from './range.ts';
+import { fileSize, readRange } from '../files/range.ts';
 
 /** What the format's own reader allows. */
 const largestHeader = 100_000_000;

@@ -3,7 +3,7 @@ import { UserError } from '../errors.ts';
 import { dtypes, type DType } from '../onnx/dtype.ts';
 import type { Initializer } from '../onnx/initializer.ts';
 import { showShape, sizeOf } from '../tensor/tensor.ts';
-import { readRange } from './range.ts';
+import { readRange } from '../files/range.ts';
 
 /** A run of elements of one type in a file. */
 export interface Storage {

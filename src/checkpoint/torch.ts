@@ -5,7 +5,7 @@ import { UserError } from '../errors.ts';
 import { dtypes } from '../onnx/dtype.ts';
 import { storageType, torchGlobals } from './globals.ts';
 import { saveAgain, unpickle } from './pickle.ts';
-import { fileSize, readRange } from './range.ts';
+import { fileSize, readRange } from '../files/range.ts';
 import { strided, type Storage } from './strided.ts';
 
 /** A table of contents beyond this is none. */

@@ -1,10 +1,15 @@
 /** Digests of files. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { fileFailure } from './failure.ts';
 
-/** SHA-256 of a file, in hexadecimal. */
+/** SHA-256 of a file, in hexadecimal. @throws UserError if it cannot be read */
 export async function sha256(file: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
+  try {
+    for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
+  } catch (error) {
+    throw fileFailure('read', file, error);
+  }
   return hash.digest('hex');
 }

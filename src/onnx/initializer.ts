@@ -1,10 +1,11 @@
 /** Constant tensors of a graph: where their bytes are, and what they hold. */
-import { closeSync, openSync, readSync } from 'node:fs';
-import path from 'node:path';
 import { Float16Array } from '@petamoriken/float16';
 import { TensorProto_DataLocation, type TensorProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
+import { readRange } from '../files/range.ts';
+import { isFile } from '../files/read.ts';
 import { showShape, sizeOf } from '../tensor/tensor.ts';
+import { fileBeside, keepTogether } from './external.ts';
 import { dtypeOf, dtypes, type DType } from './dtype.ts';
 
 /** A constant; its little-endian bytes are only fetched when asked for. */
@@ -51,47 +52,24 @@ function external(
   expected: number,
 ): Required<Pick<Initializer, 'bytes' | 'at'>> {
   const entry = new Map(proto.externalData.map((e) => [e.key, e.value]));
-  const location = entry.get('location') ?? '';
-  const file = path.resolve(folder, location);
-  const within = path.relative(path.resolve(folder), file);
-  if (within === '' || within.split(path.sep)[0] === '..' || path.isAbsolute(within))
-    throw new UserError(
-      `initializer ${proto.name}: external data location '${location}' is outside the model's folder`,
-      { hint: 'external data must lie beside the model file' },
-    );
+  const file = fileBeside(folder, entry.get('location') ?? '', `initializer ${proto.name}`);
   const offset = Number(entry.get('offset') ?? 0);
   const length = Number(entry.get('length') ?? expected);
   if (length !== expected)
     throw new UserError(
       `initializer ${proto.name}: external data entry has ${length} bytes, its shape needs ${expected}`,
     );
-  return { bytes: () => readRange(file, offset, length, proto.name), at: { file, offset } };
-}
-
-function readRange(file: string, offset: number, length: number, name: string): Uint8Array {
-  let fd: number;
-  try {
-    fd = openSync(file, 'r');
-  } catch (cause) {
-    throw new UserError(`initializer ${name}: external data file ${file} cannot be read`, {
-      hint: 'keep the .data file beside the .onnx file, under its original name',
-      cause,
+  if (!Number.isSafeInteger(offset) || offset < 0)
+    throw new UserError(
+      `initializer ${proto.name}: external data offset '${entry.get('offset')}', expected a number of bytes`,
+    );
+  const bytes = (): Uint8Array => {
+    if (isFile(file)) return readRange(file, offset, length);
+    throw new UserError(`initializer ${proto.name}: external data file ${file} cannot be read`, {
+      hint: keepTogether,
     });
-  }
-  try {
-    const bytes = new Uint8Array(length);
-    for (let done = 0; done < length;) {
-      const n = readSync(fd, bytes, done, length - done, offset + done);
-      if (n === 0)
-        throw new UserError(
-          `${file}: truncated: initializer ${name} needs ${length} bytes at offset ${offset}, ${done} are there`,
-        );
-      done += n;
-    }
-    return bytes;
-  } finally {
-    closeSync(fd);
-  }
+  };
+  return { bytes, at: { file, offset } };
 }
 
 /** The typed repeated fields, which small constants use instead of raw bytes. */

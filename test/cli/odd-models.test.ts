@@ -1,5 +1,13 @@
 /** Models that are damaged, too large, or something else than they seem. */
-import { closeSync, openSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import {
@@ -102,6 +110,27 @@ describe('a file', () => {
     const x = { shape: [2048], data: new Float32Array(2048).fill(2) };
     const { y } = await runGraph(await resolveGraph(model), { x });
     expect(y?.data.every((v) => v === 6)).toBe(true);
+  });
+
+  it('whose weights were left behind is refused with advice', async () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [1, 3, 16, 16]);
+    b.input('t', 'float32', [1]);
+    const w = initializerFrom('float32', [3, 1, 1], new Float32Array(3).fill(0.1));
+    b.output(b.mul(x, b.initializer('w', w)), 'eps');
+    await writeGraph(b.graph, at('bare.onnx'), { externalFrom: 1 });
+    rmSync(at('bare.onnx.data'));
+    const sampling = ['--steps', '2', '--device', 'cpu', '-o', at('bare')];
+    for (const args of [
+      ['generate', '--model', at('bare.onnx'), ...sampling],
+      ['generate', '--loss', `features:${at('bare.onnx')}`, '--target', 'x.png', ...sampling],
+    ])
+      expect(await dsg(args)).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(
+          /bare\.onnx: its weights are in .*bare\.onnx\.data, and .*\nhint: keep the \.data file beside/,
+        ),
+      });
   });
 
   it('that is truncated is refused', async () => {

@@ -7,6 +7,7 @@ import { create } from '@bufbuild/protobuf';
 import { TensorProtoSchema, TensorProto_DataLocation, TensorProto_DataType } from 'onnx-buf';
 import { UserError } from '../../src/errors.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { externalFiles } from '../../src/onnx/external.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { initializerFrom, initializerOf } from '../../src/onnx/initializer.ts';
 import { readModel } from '../../src/onnx/read.ts';
@@ -75,13 +76,24 @@ describe('refusals', () => {
     await rm(path.join(folder, 'model.onnx.data'));
     await expect(read()).rejects.toThrow(/initializer B: external data file .* cannot be read/);
     await expect(read()).rejects.toBeInstanceOf(UserError);
+    const model = await readModel(path.join(folder, 'model.onnx'));
+    expect(() => externalFiles(model)).toThrow(
+      /model\.onnx: its weights are in .*model\.onnx\.data, and there is no such file/,
+    );
+  });
+
+  test('more is asked for than any file holds', async () => {
+    await writeGraph(twoLayers(), path.join(folder, 'model.onnx'), { externalFrom: 1 });
+    const vast = external({ location: 'model.onnx.data' });
+    vast.dims = [2n ** 45n];
+    expect(() => initializerOf(vast, folder).bytes()).toThrow(/truncated: 140737488355328 bytes/);
   });
 
   test('the data file is cut short', async () => {
     await writeGraph(twoLayers(), path.join(folder, 'model.onnx'), { externalFrom: 1 });
     await truncate(path.join(folder, 'model.onnx.data'), 8192 + 100);
     await expect(read()).rejects.toThrow(
-      /truncated: initializer B needs 8000 bytes at offset 8192, 100 are there/,
+      /model\.onnx\.data: truncated: 8000 bytes at offset 8192 are beyond its end/,
     );
   });
 
@@ -100,6 +112,7 @@ describe('refusals', () => {
     [{ location: '.' }, /outside the model's folder/],
     [{}, /outside the model's folder/],
     [{ location: 'w.data', length: '12' }, /has 12 bytes, its shape needs 16/],
+    [{ location: 'w.data', offset: '-8' }, /offset '-8', expected a number of bytes/],
   ])('location %j', (entries, message) => {
     const read = (): Uint8Array => initializerOf(external(entries), folder).bytes();
     expect(read).toThrow(message);

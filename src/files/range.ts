@@ -1,7 +1,7 @@
 /** Parts of a file, read when they are needed. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { UserError } from '../errors.ts';
-import { fileFailure } from '../files/failure.ts';
+import { fileFailure } from './failure.ts';
 
 /**
  * `length` bytes of a file from `offset` on.
