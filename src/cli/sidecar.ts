@@ -6,7 +6,7 @@ import { ssim } from '../metrics/ssim.ts';
 import { resizeLanczos } from '../image/resize.ts';
 import { sha256 } from '../files/sha256.ts';
 import { externalFiles } from '../onnx/external.ts';
-import { applyOperator } from '../pipeline/degrade.ts';
+import { measuredValues, residual } from '../pipeline/evaluate.ts';
 import type { Degradation } from '../pipeline/degradation.ts';
 import { modelHash } from '../pipeline/content.ts';
 import type { Model } from '../pipeline/model.ts';
@@ -72,25 +72,15 @@ const definition =
 
 /** How a result compares with its measurement and, where it is known, with the truth. */
 export async function measure(example: Example, result: Tensor): Promise<Measures> {
-  const { operator, measurement: y, sigma, clean, degradation } = example;
-  const predicted = await applyOperator(operator, result);
-  const squares = y.data.reduce((sum, v, i) => sum + (v - (predicted.data[i] as number)) ** 2, 0);
-  const residual = Math.sqrt(squares);
-  const m = measuredValues(degradation, y);
+  const { operator, measurement: y, sigma, clean } = example;
+  const m = measuredValues(operator, y);
   return {
-    residual,
+    ...(await residual(result, { operator, y })),
     ...(sigma !== undefined && { expectedNoiseNorm: sigma * Math.sqrt(m) }),
     ...(clean && {
       metrics: { definition, result: quality(clean, result), ...ofMeasurement(example, clean) },
     }),
   };
-}
-
-/** How many values were measured: all, or those that the mask keeps. */
-function measuredValues(degradation: Degradation, y: Tensor): number {
-  if (degradation.task !== 'inpaint') return y.data.length;
-  const { mask } = degradation;
-  return mask.data.reduce((n, v) => n + v, 0) * (y.data.length / mask.data.length);
 }
 
 function ofMeasurement(

@@ -1,10 +1,11 @@
 /** Scores of results: against references, and against measurements. */
+import { UserError } from '../errors.ts';
 import type { Scores } from '../metrics/catalogue.ts';
 import { luma, withoutBorder } from '../metrics/luma.ts';
 import { psnr } from '../metrics/psnr.ts';
 import { ssim } from '../metrics/ssim.ts';
 import type { Operator } from '../operators/operator.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { sameShape, showShape, type Tensor } from '../tensor/tensor.ts';
 import { applyOperator } from './degrade.ts';
 import type { Perceptual } from './features.ts';
 
@@ -50,12 +51,20 @@ export interface Measurement {
   readonly sigma?: number | undefined;
 }
 
-/** ‖y − A(x)‖₂ and, where there is noise, how it compares with the noise's. */
+/**
+ * ‖y − A(x)‖₂ and, where there is noise, how it compares with the noise's.
+ * @throws UserError for a result of another size than what was measured
+ */
 export async function residual(
   result: Tensor,
   { operator, y, sigma }: Measurement,
-): Promise<Scores> {
+): Promise<{ readonly residual: number; readonly residualRatio?: number }> {
   const predicted = await applyOperator(operator, result);
+  if (!sameShape(predicted.shape, y.shape))
+    throw new UserError(
+      `the measurement is ${showShape(y.shape)}, and one of such a result would be ${showShape(predicted.shape)}`,
+      { hint: 'the record belongs to an image of another size' },
+    );
   let sum = 0;
   for (let i = 0; i < y.data.length; i++) sum += (y.data[i]! - predicted.data[i]!) ** 2;
   const norm = Math.sqrt(sum);
@@ -64,7 +73,7 @@ export async function residual(
 }
 
 /** How many values were measured: all, or those that the mask keeps. */
-function measuredValues(operator: Operator, y: Tensor): number {
+export function measuredValues(operator: Operator, y: Tensor): number {
   const mask = operator.parameters['mask']?.data;
   if (!mask) return y.data.length;
   return mask.reduce((n, v) => n + v, 0) * (y.data.length / mask.length);

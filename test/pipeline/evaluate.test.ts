@@ -62,3 +62,11 @@ describe.each([
     expect(scores).toEqual({ residual: expect.closeTo(0, 4) });
   });
 });
+
+test('a residual is of what was measured: other sizes are refused', async () => {
+  const operator = superResolution({ scale: 2 });
+  const y = await degrade(operator, ramp([3, 64, 64]), { sigma: 0, seed: 0, name: 'x' });
+  await expect(residual(clean, { operator, y })).rejects.toThrow(
+    'the measurement is [3,32,32], and one of such a result would be [3,12,10]',
+  );
+});
