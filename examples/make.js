@@ -1,8 +1,6 @@
 // Draws scene.png from scene.svg: node examples/make.js
+import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 
-const here = new URL('.', import.meta.url).pathname;
-await sharp(`${here}scene.svg`)
-  .removeAlpha()
-  .png({ compressionLevel: 9 })
-  .toFile(`${here}scene.png`);
+const at = (name) => fileURLToPath(new URL(name, import.meta.url));
+await sharp(at('scene.svg')).removeAlpha().png({ compressionLevel: 9 }).toFile(at('scene.png'));

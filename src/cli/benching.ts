@@ -168,7 +168,7 @@ async function setScores(
 }
 
 /** A results.json. @throws UserError if it cannot be read */
-export async function readResults(file: string): Promise<Results> {
+async function readResults(file: string): Promise<Results> {
   return parseResults((await readBytes(file)).toString('utf8'), file);
 }
 

@@ -1,6 +1,6 @@
 /** The options that say how an image was, or is to be, degraded. */
 import { UserError } from '../errors.ts';
-import { fit, type FitMode, type Size } from '../image/fit.ts';
+import { fit, FIT_MODES, type FitMode, type Size } from '../image/fit.ts';
 import { boxMask, inpainting, randomMask } from '../operators/inpainting.ts';
 import {
   readKernel,
@@ -65,7 +65,7 @@ export const degradationOptions = {
     'Simple',
     'bring images to the size that the model takes, or the scale divides; pad lets the model ' +
       'see a margin around a smaller image, which keeps its size',
-    choice(['crop', 'pad', 'resize']),
+    choice(FIT_MODES),
     'other sizes are an error',
   ),
 } as const;

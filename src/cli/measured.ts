@@ -1,5 +1,6 @@
 /** Writes measurements with the record of how they were made. */
 import { sha256 } from '../files/sha256.ts';
+import type { ImageFormat } from '../image/write.ts';
 import { writeRecord } from '../pipeline/record.ts';
 import path from 'node:path';
 import { writeResult } from './destination.ts';
@@ -13,7 +14,7 @@ import { version } from './version.ts';
  */
 export async function writeMeasured(
   stem: string,
-  files: readonly { readonly file: string; readonly format: 'png' | 'webp' | 'tiff' | 'npy' }[],
+  files: readonly { readonly file: string; readonly format: ImageFormat }[],
   example: Example,
   seed: number,
 ): Promise<string[]> {

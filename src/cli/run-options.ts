@@ -1,4 +1,5 @@
 /** Options of every command that samples: what runs it, and what it leaves behind. */
+import { IMAGE_FORMATS } from '../image/write.ts';
 import { memories } from '../session/memory.ts';
 import { precisions } from '../session/precision.ts';
 import { choice, flag, integer, integerOr, option, optionWith, text } from './options.ts';
@@ -42,7 +43,7 @@ export const runOptions = {
     '--format <name>',
     'Output',
     'of the results; npy is float32 [1,3,H,W] without rounding',
-    choice(['png', 'webp', 'tiff', 'npy']),
+    choice(IMAGE_FORMATS),
     'png',
   ),
   trace: option(

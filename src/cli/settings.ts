@@ -13,7 +13,7 @@ import {
 import { choice, integer, option, optionWith, real, text, type Values } from './options.ts';
 
 /** How a chain is sampled, guided or not. */
-export const chainOptions = {
+const chainOptions = {
   steps: optionWith(
     '--steps <n>',
     'Sampling',

@@ -15,8 +15,8 @@ export interface OnnxModel {
 }
 
 /** The newest file format and operator set that the supported ONNX Runtime reads. */
-export const newestIr = 13;
-export const newestOpset = 26;
+const newestIr = 13;
+const newestOpset = 26;
 const largestFile = 2 ** 31;
 
 /**

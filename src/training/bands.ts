@@ -2,7 +2,7 @@
 import type { StepResult } from './trainer.ts';
 
 /** Timesteps are told apart by quarters of the schedule. */
-export const bandCount = 4;
+const bandCount = 4;
 
 /** Mean loss of the images of each quarter; undefined where there are none. */
 export function bandsOf(

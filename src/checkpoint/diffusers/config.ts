@@ -40,8 +40,8 @@ const schema = z.looseObject({
 
 export type Config = z.infer<typeof schema>;
 
-export const downBlocks = ['DownBlock2D', 'AttnDownBlock2D', 'ResnetDownsampleBlock2D'];
-export const upBlocks = ['UpBlock2D', 'AttnUpBlock2D', 'ResnetUpsampleBlock2D'];
+const downBlocks = ['DownBlock2D', 'AttnDownBlock2D', 'ResnetDownsampleBlock2D'];
+const upBlocks = ['UpBlock2D', 'AttnUpBlock2D', 'ResnetUpsampleBlock2D'];
 
 /**
  * @param where the file, for messages

@@ -1,4 +1,5 @@
 /** `dsg degrade` */
+import { IMAGE_FORMATS } from '../../image/write.ts';
 import { tasks } from '../../pipeline/degradation.ts';
 import { degradationOptions } from '../degradation.ts';
 import {
@@ -30,7 +31,7 @@ const options = {
     '--format <name>',
     'Output',
     'of the measurements; npy keeps them without rounding, with a .measurement.png to look at',
-    choice(['png', 'webp', 'tiff', 'npy']),
+    choice(IMAGE_FORMATS),
     'png',
   ),
   base: baseOption,

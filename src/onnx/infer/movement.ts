@@ -38,7 +38,7 @@ export function fullPads(
 }
 
 /** Reshape's target with 0 and -1 resolved. */
-export function reshaped(
+function reshaped(
   shape: readonly number[],
   target: readonly number[],
   allowzero: boolean,
