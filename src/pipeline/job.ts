@@ -15,11 +15,11 @@ interface Subject {
   /** Names the image's noise: the same name and seed give the same noise anywhere. */
   readonly name: string;
   /** Instead of the restorer's own; the same for all images of a batch. */
-  readonly method?: Method;
+  readonly method?: Method | undefined;
   /** What the network is told; nothing if left out. See `classCondition`. */
-  readonly condition?: Condition;
+  readonly condition?: Condition | undefined;
   /** What the image should have beside agreeing with its measurement, if any. */
-  readonly losses?: readonly Loss[];
+  readonly losses?: readonly Loss[] | undefined;
 }
 
 /** An image to restore. */

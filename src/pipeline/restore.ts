@@ -36,12 +36,12 @@ export interface RestoreOptions extends Fitting {
   /** How many of the schedule's timesteps to take. */
   readonly steps: number;
   readonly seed: number;
-  readonly session?: SessionOptions;
+  readonly session?: SessionOptions | undefined;
   /** Where derived graphs are kept from one start to the next; nowhere if left out. */
   readonly cache?: Cache | undefined;
   /** Told of what takes its time before sampling begins. */
   readonly note?: ((line: string) => void) | undefined;
-  readonly replay?: Replay;
+  readonly replay?: Replay | undefined;
   /**
    * Noise alone if left out; `encoder` begins at the latent of a simple reconstruction, with the
    * noise of the first step.

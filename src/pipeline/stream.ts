@@ -1,5 +1,6 @@
 /** Makes any number of images, side by side and in batches. */
 import { availableParallelism } from 'node:os';
+import { UserError } from '../errors.ts';
 import { NonFiniteError } from '../samplers/finite.ts';
 import { chooseDevice } from '../session/device.ts';
 import { openThread, type SessionThread } from '../session/thread.ts';
@@ -12,11 +13,11 @@ import { ahead, merge } from './streams.ts';
 
 export interface StreamOptions extends RestoreOptions {
   /** Images a run of the network; `auto` takes what memory holds, up to 8. 1 if left out. */
-  readonly batch?: number | 'auto';
+  readonly batch?: number | 'auto' | undefined;
   /** Batches restored side by side, each with its share of the cores. 1 if left out. */
-  readonly lanes?: number;
+  readonly lanes?: number | undefined;
   /** Heeded between two steps: the iterator then throws its reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Timing {
@@ -51,13 +52,17 @@ export type RestoreEvent<J extends Job = Job> =
 /**
  * Restores or generates `jobs` on threads of its own, which end with the iterator. Jobs are taken only as far
  * ahead as keeps every lane busy. What an image becomes does not depend on batch, lanes or order.
- * @throws UserError if a job does not fit its operator or the model; the signal's reason
+ * @throws UserError if a job does not fit its operator or the model, or an option is none;
+ *   the signal's reason
  */
 export async function* restore<J extends Job>(
   jobs: AsyncIterable<J> | Iterable<J>,
   options: StreamOptions,
 ): AsyncGenerator<RestoreEvent<J>, void, undefined> {
   const { batch = 1, lanes = 1, signal } = options;
+  for (const [what, count] of Object.entries({ lanes, ...(batch !== 'auto' && { batch }) }))
+    if (!Number.isInteger(count) || count < 1)
+      throw new UserError(`${what} is ${count}, expected a whole number from 1`);
   const stop = new AbortController();
   const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const onCpu = ['cpu', 'openvino'].includes(chooseDevice(options.session?.device ?? 'cpu'));
@@ -106,9 +111,9 @@ async function openLane(
   options: StreamOptions,
 ): Promise<{ restorer: Restorer; thread: SessionThread }> {
   const { lanes = 1, session } = options;
-  const threads = lanes === 1 ? undefined : Math.ceil(availableParallelism() / lanes);
+  const share = lanes === 1 ? undefined : Math.ceil(availableParallelism() / lanes);
   const thread = openThread();
-  const here = { ...(threads && { threads }), ...session, thread };
+  const here = { ...session, threads: session?.threads ?? share, thread };
   try {
     return { thread, restorer: openRestorer({ ...options, session: here }) };
   } catch (error) {

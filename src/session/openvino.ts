@@ -24,7 +24,10 @@ export interface OpenVinoOptions {
 export async function openVinoOptions(
   model: Uint8Array | string,
   where: string,
-  { threads, precision = 'fp32' }: { threads?: number; precision?: Precision | undefined },
+  {
+    threads,
+    precision = 'fp32',
+  }: { threads?: number | undefined; precision?: Precision | undefined },
 ): Promise<OpenVinoOptions> {
   const bytes = typeof model === 'string' ? await readFile(model) : model;
   const { graph } = fromBinary(ModelProtoSchema, bytes);

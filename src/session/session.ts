@@ -18,17 +18,17 @@ import { formFor } from './form.ts';
 import type { RawTensor, Runner, RunnerInput, SessionThread } from './thread.ts';
 
 export interface SessionOptions {
-  readonly device?: Device;
+  readonly device?: Device | undefined;
   /** What the network is computed in; float32 if left out. */
   readonly precision?: Precision | undefined;
   /** How a gradient's graph is derived: what it keeps of the forward pass; `balanced` if left out. */
   readonly memory?: Memory | undefined;
   /** Threads within an operator; ONNX Runtime's own choice (one a core) if left out. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Memory is given back after each run instead of being kept for the next one, which takes longer. */
-  readonly frugal?: boolean;
+  readonly frugal?: boolean | undefined;
   /** Where to run; the calling thread, which then stands still during a run, if left out. */
-  readonly thread?: SessionThread;
+  readonly thread?: SessionThread | undefined;
 }
 
 /** A loaded graph. Tensors go in and come out as float32, whatever types the graph has. */

@@ -100,6 +100,12 @@ describe('super-resolution', () => {
     );
   });
 
+  it('refuses images smaller than the scale, which no cropping helps', () => {
+    expect(() => operators.superResolution({ scale: 4 }).measured([3, 3, 12])).toThrow(
+      /12×3 is smaller than one pixel of the result/,
+    );
+  });
+
   it.each([1, 2.5, -4])('refuses scale %d', (scale) => {
     expect(() => operators.superResolution({ scale })).toThrow(/not an integer of at least 2/);
   });

@@ -6,10 +6,15 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   degrade,
   loadModel,
+  NonFiniteError,
   operators,
   restore,
+  tensor,
+  tilingFor,
   type RestoreEvent,
+  type SessionOptions,
   type StreamOptions,
+  type Tiling,
 } from '../../src/index.ts';
 import { writeShrinking } from '../cli/models.ts';
 import { picture } from '../cli/harness.ts';
@@ -85,6 +90,38 @@ describe('restore', () => {
     await expect(run()).rejects.toBe(reason);
     expect(steps).toBeLessThan(6);
   });
+
+  it('names the step where an image diverges, as a kind of error of its own', async () => {
+    const [sound, other] = [jobs[0]!, jobs[1]!];
+    const measurement = tensor(
+      sound.measurement.shape,
+      sound.measurement.data.slice().fill(Infinity, 0, 1),
+    );
+    const events: RestoreEvent[] = [];
+    for await (const event of restore([{ ...sound, measurement }, other], { ...options, batch: 2 }))
+      events.push(event);
+    const [failure] = events.filter((event) => event.type === 'failure');
+    expect(failure?.job.name).toBe('a');
+    expect(failure?.error).toBeInstanceOf(NonFiniteError);
+    expect(failure?.error.step.index).toBe(3); // Counted down: the first of four.
+    expect(Object.keys(resultsOf(events))).toEqual(['b']);
+  });
+
+  it('sees images through windows of the size asked for', async () => {
+    const tiling: Tiling = tilingFor(model, { size: 8 });
+    expect(tiling).toEqual({ window: { height: 8, width: 8 }, overlap: 2 });
+    const session: SessionOptions = { device: undefined, threads: 1 };
+    const [whole, windows] = [await collect(), await collect({ tiling, session })].map(resultsOf);
+    expect(Object.keys(windows!)).toEqual(jobs.map(({ name }) => name));
+    expect(windows).not.toEqual(whole);
+  });
+
+  it.each([{ lanes: 0 }, { lanes: 1.5 }, { batch: 0 }, { batch: NaN }])(
+    'refuses %j',
+    async (given) => {
+      await expect(collect(given)).rejects.toThrow(/expected a whole number from 1/);
+    },
+  );
 
   it('ends its threads where an option is refused, so that the process can end', async () => {
     const threads = (): number =>
