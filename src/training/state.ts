@@ -27,9 +27,10 @@ export async function writeState(
 ): Promise<void> {
   const entries = headerOf(layout);
   const described = { 'dsg.step': String(step), 'dsg.settings': JSON.stringify(settings) };
-  const text = JSON.stringify({ __metadata__: described, ...entries });
-  // Data begin at a multiple of eight.
-  const header = new TextEncoder().encode(text.padEnd(Math.ceil(text.length / 8) * 8));
+  const text = Buffer.from(JSON.stringify({ __metadata__: described, ...entries }));
+  // Data begin at a multiple of eight bytes, which are more than letters where not all are ASCII.
+  const header = Buffer.alloc(Math.ceil(text.length / 8) * 8, ' ');
+  header.set(text);
   const length = new Uint8Array(8);
   new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true);
   const data = parts.map((part) => bytesOf(vectors[part]));

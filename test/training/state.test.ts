@@ -51,6 +51,16 @@ describe('a checkpoint', () => {
     expect(tensors.get('square/stem.weight')?.shape).toEqual([2, 3]);
   });
 
+  it.each(['cats', 'kätzchen', '猫'])(
+    'has its data at a multiple of eight bytes, of %s',
+    async (data) => {
+      const [file, given] = [join(folder, 'aligned'), { ...settings, data }];
+      await writeState(file, state, layout, given);
+      expect(readFileSync(file).readBigUInt64LE(0) % 8n).toBe(0n);
+      expect(await readState(file, layout, given)).toEqual(state);
+    },
+  );
+
   it('is refused where settings differ, with what they were', async () => {
     const file = await written('c');
     await expect(readState(file, layout, { ...settings, rate: 0.1, clip: 1 })).rejects.toThrow(
