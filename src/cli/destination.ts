@@ -1,10 +1,11 @@
 /** Where results go. */
-import { access, constants, realpath, stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { fileFailure } from '../files/failure.ts';
 import { makeFolder } from '../files/folder.ts';
 import { removeLeftovers } from '../files/leftovers.ts';
+import { placeOf } from '../files/place.ts';
 import { writeImage, type ImageFormat } from '../image/write.ts';
 import { writeNpy } from '../tensor/npy.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
@@ -75,11 +76,6 @@ export async function openDestination(
         hint: 'choose another folder with -o',
       });
   return { folder, format: chosen, stem, result, ...keeperOf(folder, result) };
-}
-
-/** Where a file lies, whatever links lead there: a result must not replace an input through one. */
-function placeOf(file: string): Promise<string> {
-  return realpath(file).catch(() => path.resolve(file));
 }
 
 function keeperOf(

@@ -1,5 +1,4 @@
 /** Writes the vector-Jacobian product of a model. */
-import path from 'node:path';
 import { differentiate, type DifferentiateOptions } from '../autodiff/differentiate.ts';
 import { UserError } from '../errors.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
@@ -9,6 +8,7 @@ import { writeGraph } from '../onnx/write.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import { showShape } from '../tensor/tensor.ts';
 import { fileFailure } from '../files/failure.ts';
+import { sameFile } from '../files/place.ts';
 import type { DifferentiateValues } from './commands/differentiate.ts';
 import type { Io } from './io.ts';
 import { located } from './errors.ts';
@@ -21,7 +21,7 @@ export async function differentiateModel(
   { destination, output, wrt, dim = {}, stop = [], quiet }: DifferentiateValues,
   io: Io,
 ): Promise<number> {
-  if (path.resolve(file) === path.resolve(destination))
+  if (await sameFile(file, destination))
     throw new UserError(`${destination}: the result would replace the model`, {
       hint: 'choose another file with -o',
     });

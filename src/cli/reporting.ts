@@ -4,6 +4,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '../errors.ts';
 import { writeAtomic } from '../files/atomic.ts';
+import { sameFile } from '../files/place.ts';
 import { readImage } from '../image/read.ts';
 import { resizeLanczos } from '../image/resize.ts';
 import { toBytes } from '../image/write.ts';
@@ -27,6 +28,10 @@ export async function writeReport(file: string, values: ReportValues, io: Io): P
   const source = folder ? path.join(file, 'results.json') : file;
   const results = parseResults((await readBytes(source)).toString('utf8'), source);
   const { images: most, output } = values;
+  if (await sameFile(source, output))
+    throw new UserError(`${output}: the report would replace the results`, {
+      hint: 'choose another file with -o, such as report.html',
+    });
   const missing: string[] = [];
   const pictures = await readPictures(results, { folder: path.dirname(source), most, missing, io });
   await writeAtomic(output, renderReport(results, pictures));

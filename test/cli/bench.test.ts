@@ -103,7 +103,10 @@ describe('a benchmark', () => {
   });
 
   it('a report can be made again from its results', async () => {
-    const done = await dsg(['report', join(out, 'results.json'), '-o', at('again.html')]);
+    const results = join(out, 'results.json');
+    const over = await dsg(['report', out, '-o', results]);
+    expect(over.stderr).toContain('the report would replace the results');
+    const done = await dsg(['report', results, '-o', at('again.html')]);
     expectDone(done);
     expect(readFileSync(at('again.html')).equals(readFileSync(join(out, 'report.html')))).toBe(
       true,

@@ -1,5 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { initializerFrom } from '../../src/onnx/initializer.ts';
@@ -99,6 +99,13 @@ describe('differentiate', () => {
 
   it('does not write over the model', async () => {
     const done = await dsg(['differentiate', shrinking, ...sizes, '-o', shrinking]);
+    expect(done.stderr).toContain('the result would replace the model');
+  });
+
+  it('does not write over the model through a link to its folder', async () => {
+    symlinkSync(folder, join(folder, 'here'), 'dir');
+    const linked = join(folder, 'here', basename(shrinking));
+    const done = await dsg(['differentiate', shrinking, ...sizes, '-o', linked]);
     expect(done.stderr).toContain('the result would replace the model');
   });
 });
