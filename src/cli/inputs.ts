@@ -84,16 +84,22 @@ async function findIn(
   patterns: boolean,
 ): Promise<Input[]> {
   const found = await stat(given).catch(() => undefined);
-  const isPattern = !found && patterns && isDynamicPattern(given);
+  const pattern = patternOf(given);
+  const isPattern = !found && patterns && isDynamicPattern(pattern);
   if (!found?.isDirectory() && !isPattern)
     return [{ file: given, name: stemOf(path.basename(given)) }];
-  const base = isPattern ? fixedPart(given) : given;
-  const images = isPattern ? await matching(given, except) : await search(given, except);
+  const base = isPattern ? fixedPart(pattern) : given;
+  const images = isPattern ? await matching(pattern, except) : await search(given, except);
   if (images.length === 0)
     throw new UserError(`${given}: no images ${isPattern ? 'match' : 'in this folder'}`, {
       hint: 'images are PNG, JPEG, WebP, TIFF, AVIF, GIF, SVG or .npy files',
     });
   return images.map((file) => ({ file, name: nameOf(path.relative(base, file)) }));
+}
+
+/** As globs are written: shells of Windows expand none, and there folders end in `\`. */
+export function patternOf(given: string, separator: string = path.sep): string {
+  return given.replaceAll(separator, '/');
 }
 
 /** The folders before the first part that is a pattern. */

@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, it } from 'vitest';
-import { findInputs } from '../../src/cli/inputs.ts';
+import { findInputs, patternOf } from '../../src/cli/inputs.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 
 const folder = temporaryFolder();
@@ -71,4 +71,9 @@ it('names by paths below a base, whether listed, given or found', async () => {
   expect(dotted.map((input) => input.name)).toEqual(['..dotted/a']);
   const outside = findInputs([at('a.png')], { base: at('deep') });
   await expect(outside).rejects.toThrow('a.png: not below the folder of --base');
+});
+
+it('takes patterns as Windows writes them', () => {
+  expect(patternOf('photos\\20?4\\*.png', '\\')).toBe('photos/20?4/*.png');
+  expect(patternOf('photos/\\[1\\]*.png', '/')).toBe('photos/\\[1\\]*.png');
 });
