@@ -1,6 +1,7 @@
 /** Images in [-1,1] into lossless files. */
 
 import sharp from 'sharp';
+import { UserError } from '../errors.ts';
 import { writeAtomic } from '../files/atomic.ts';
 import { encodeNpy } from '../tensor/npy.ts';
 import { showShape, type Tensor } from '../tensor/tensor.ts';
@@ -12,7 +13,7 @@ export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 /**
  * Writes an image [3,H,W] atomically, without loss: clipped to [-1,1] and rounded to 8 bits, or as
  * it is in float32 for npy. `description` goes into the file's XMP metadata (npy has none).
- * @throws UserError if the file cannot be written.
+ * @throws UserError if the file cannot be written, or the format has no images so large.
  */
 export async function writeImage(
   path: string,
@@ -23,7 +24,10 @@ export async function writeImage(
   await writeAtomic(path, await encodeImage(image, format, description));
 }
 
-/** The bytes of the file that `writeImage` writes. */
+/**
+ * The bytes of the file that `writeImage` writes.
+ * @throws UserError if the format has no images so large
+ */
 export async function encodeImage(
   image: Tensor,
   format: ImageFormat,
@@ -37,10 +41,19 @@ export async function encodeImage(
     case 'png':
       return file.png().toBuffer();
     case 'webp':
+      refuseBeyondWebp(height, width);
       return file.webp({ lossless: true }).toBuffer();
     case 'tiff':
       return file.tiff({ compression: 'deflate', predictor: 'horizontal' }).toBuffer();
   }
+}
+
+/** @throws UserError for sides that WebP has no bits for */
+export function refuseBeyondWebp(height: number, width: number): void {
+  if (Math.max(height, width) > 16383)
+    throw new UserError(`${width}×${height} pixels: a WebP has 16383 on a side at most`, {
+      hint: 'write PNG, TIFF or .npy instead',
+    });
 }
 
 /**

@@ -69,3 +69,9 @@ test('a file is replaced', async () => {
   await writeImage(path, zeros([3, 2, 2]), 'png');
   expect(await readFile(path)).toEqual(await encodeImage(zeros([3, 2, 2]), 'png'));
 });
+
+test('an image too large for WebP is refused in words', async () => {
+  const long = zeros([3, 1, 16384]);
+  await expect(encodeImage(long, 'webp')).rejects.toThrow(/16384×1 pixels: a WebP has 16383/);
+  expect((await encodeImage(long, 'png')).length).toBeGreaterThan(0);
+});
