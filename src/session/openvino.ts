@@ -42,7 +42,11 @@ export async function openVinoOptions(
     properties: {
       // Left alone, OpenVINO takes the least precise that the processor is fast in.
       INFERENCE_PRECISION_HINT: { fp32: 'f32', fp16: 'f16', bf16: 'bf16' }[precision],
-      ...(threads !== undefined && { INFERENCE_NUM_THREADS: String(threads) }),
+      ...(threads !== undefined && {
+        INFERENCE_NUM_THREADS: String(threads),
+        // Every session would be bound to the first so many processors: all lanes to the same ones.
+        ENABLE_CPU_PINNING: 'NO',
+      }),
     },
   };
 }

@@ -1,4 +1,6 @@
 /** OpenVINO gives what ONNX Runtime gives; runs where its library is found (DSG_OPENVINO). */
+import { readdirSync, readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { measurementLoss } from '../../src/guided/measured.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
@@ -43,6 +45,42 @@ describe.skipIf(findOpenVino() === undefined)('OpenVINO', () => {
     expect(await run(b.graph, feeds)).toEqual(expected);
     expect(await run(b.graph, feeds, { ...here, thread })).toEqual(expected);
   });
+
+  it.runIf(process.platform === 'linux')(
+    'binds no thread to a processor while it runs',
+    async () => {
+      const found = new Set<string | undefined>();
+      const look = (): void => {
+        for (const id of readdirSync('/proc/self/task')) {
+          const status = readFileSync(`/proc/self/task/${id}/status`, 'utf8');
+          found.add(/Cpus_allowed:\s*(\S+)/.exec(status)?.[1]);
+        }
+      };
+      look();
+      const before = found.size;
+      const b = new GraphBuilder();
+      const kernel = b.constant(
+        randomTensor('kernel', [64, 64, 3, 3]).data,
+        'float32',
+        [64, 64, 3, 3],
+      );
+      let y = b.input('x', 'float32', [1, 64, 64, 64]);
+      for (let i = 0; i < 8; i++) y = b.op('Conv', [y, kernel], { pads: [1, 1, 1, 1] });
+      b.output(y, 'y');
+      const session = await openGraph(b.graph, { ...here, thread });
+      const running = [true];
+      const run = session
+        .run({ x: randomTensor('x', [1, 64, 64, 64]) })
+        .finally(() => running.pop());
+      while (running.length > 0) {
+        look();
+        await setImmediate();
+      }
+      await run;
+      await session.release();
+      expect(found.size).toBe(before);
+    },
+  );
 
   it('keeps a constant apart from itself transposed', async () => {
     const b = new GraphBuilder();
