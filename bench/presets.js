@@ -23,6 +23,7 @@ const { positionals, values } = parseArgs({
     tried: { type: 'string', default: 'presets-tried.json' },
     steps: { type: 'string', default: '20,50,100' },
     tasks: { type: 'string', default: 'inpaint,sr,deblur' },
+    intervals: { type: 'string', default: '1,2' },
     threads: { type: 'string', default: '2' },
     device: { type: 'string', default: 'cpu' },
     precision: { type: 'string', default: 'fp32' },
@@ -118,11 +119,18 @@ for (const task of values.tasks.split(',')) {
     );
     const dsg = (interval, from, by) =>
       climb(from, by, 1, (v) => score(restorer, task, steps, { name: 'dsg', rate: v, interval }));
-    let [interval, best] = [1, await dsg(1, rate, ratios)];
-    const other = await dsg(2, best.value * Math.SQRT2, [Math.SQRT2]);
-    if (other.score > best.score) [interval, best] = [2, other];
+    const settings = [];
+    for (const interval of values.intervals.split(',').map(Number)) {
+      // The fewer steps are guided, the further each has to go.
+      const from = (settings[0]?.value ?? rate) * Math.sqrt(interval);
+      settings.push({
+        interval,
+        ...(await dsg(interval, from, settings[0] ? [Math.SQRT2] : ratios)),
+      });
+    }
+    const best = settings.reduce((a, b) => (b.score > a.score ? b : a));
     found.dps[steps] = { stepSize: Number((dps.value * enlargement).toPrecision(3)) };
-    found.dsg[steps] = { interval, rate: best.value };
+    found.dsg[steps] = { interval: best.interval, rate: best.value };
     await restorer.release();
     console.log(`${task} ${steps}: ${JSON.stringify(found)}`);
   }
