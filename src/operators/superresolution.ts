@@ -37,10 +37,9 @@ export function superResolution({ scale }: { scale: number }): Operator {
     parameters: {},
     measured([c, h, w]) {
       if (h < scale || w < scale)
-        throw new UserError(
-          `super-resolution ×${scale}: an image of ${w}×${h} is smaller than one pixel of the result`,
-          { hint: 'use a smaller --scale, or a larger image' },
-        );
+        throw new UserError(`super-resolution ×${scale}: an image of ${w}×${h} is too small`, {
+          hint: 'use a smaller --scale, or a larger image',
+        });
       if (h % scale !== 0 || w % scale !== 0)
         throw new UserError(
           `super-resolution ×${scale}: an image of ${w}×${h} does not divide by ${scale}`,
