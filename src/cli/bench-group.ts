@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { writeAtomic } from '../files/atomic.ts';
+import { makeFolder } from '../files/folder.ts';
 import { catalogue, type Scores } from '../metrics/catalogue.ts';
 import { compare, residual } from '../pipeline/evaluate.ts';
 import type { Perceptual } from '../pipeline/features.ts';
@@ -165,6 +166,7 @@ async function restoreCell(
     secondsPerStep,
   };
   const file = `${stem}.png`;
+  await makeFolder(path.dirname(path.join(values.output, file)));
   await writeResult(path.join(values.output, file), image, 'png');
   const cell: Cell = {
     image: source.input.name,

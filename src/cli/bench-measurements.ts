@@ -7,6 +7,7 @@ import { imageShape } from '../operators/operator.ts';
 import { canvasFor } from '../pipeline/canvas.ts';
 import { compare } from '../pipeline/evaluate.ts';
 import type { Task } from '../pipeline/degradation.ts';
+import { makeFolder } from '../files/folder.ts';
 import { sha256 } from '../files/sha256.ts';
 import type { Model } from '../pipeline/model.ts';
 import type { Protocol } from '../pipeline/protocol.ts';
@@ -75,6 +76,7 @@ export async function measureAll(
         measured.sources.push({ task, input, measurement, sha256: hash, example });
         if (measured.images.some((i) => i.name === input.name)) continue;
         const file = `clean/${input.name}.png`;
+        await makeFolder(path.dirname(path.join(output, file)));
         await writeResult(path.join(output, file), cleanOf(made), 'png');
         measured.images.push({ name: input.name, ...sizeOf(cleanOf(made)), sha256: hash, file });
       }
@@ -97,6 +99,7 @@ async function write(
   const local = path.join(output, stem);
   const formats = ['png', 'npy'] as const;
   const files = formats.map((format) => ({ file: `${local}.measurement.${format}`, format }));
+  await makeFolder(path.dirname(local));
   await writeMeasured(local, files, example, seed);
   const operator = describeOperator(degradation) as Measurement['operator'];
   const clean = cleanOf(example);

@@ -36,6 +36,7 @@ export async function degradeAll(
       const preview = { file: `${stem}.measurement.png`, format: 'png' } as const;
       const main = { file: destination.result(name), format };
       const files = format === 'npy' ? [preview, main] : [main];
+      await destination.makeFolder(name);
       const written = await writeMeasured(stem, files, example, seed);
       report.result(main.file, {
         name,

@@ -3,7 +3,7 @@ import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { fileFailure } from '../files/failure.ts';
-import { makeFolder } from '../files/folder.ts';
+import { makeFolder, makeFolderWithin } from '../files/folder.ts';
 import { removeLeftovers } from '../files/leftovers.ts';
 import { placeOf } from '../files/place.ts';
 import { writeImage, type ImageFormat } from '../image/write.ts';
@@ -97,7 +97,9 @@ function keeperOf(
       if (gone) throw gone;
       const folder = path.dirname(result(name));
       if (made.has(folder)) return;
-      await makeFolder(folder);
+      let below = root;
+      for (const part of path.relative(root, folder).split(path.sep).filter(Boolean))
+        await makeFolderWithin((below = path.join(below, part)));
       await removeLeftovers(folder);
       made.add(folder);
     },
@@ -120,9 +122,8 @@ export async function makeWritable(folder: string): Promise<void> {
   }
 }
 
-/** Writes an image `[3,H,W]`; as .npy it gets the shape `[1,3,H,W]`, that of models. */
+/** Writes an image `[3,H,W]` to a folder that is there; .npy gets the shape `[1,3,H,W]` of models. */
 export async function writeResult(file: string, image: Tensor, format: ImageFormat): Promise<void> {
-  await makeFolder(path.dirname(file));
   if (format === 'npy') await writeNpy(file, tensor([1, ...image.shape], image.data));
   else await writeImage(file, image, format);
 }

@@ -1,7 +1,7 @@
 /** `--samples`: each image is restored several times, and gathered again. */
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder } from '../files/folder.ts';
+import { makeFolderWithin } from '../files/folder.ts';
 import { removeLeftovers } from '../files/leftovers.ts';
 import { heatMap } from '../image/heat.ts';
 import { writeImage, type ImageFormat } from '../image/write.ts';
@@ -79,7 +79,7 @@ export async function writeSamples(
   { example, format }: { readonly example: Example; readonly format: ImageFormat },
 ): Promise<{ files: string[]; facts: object }> {
   const folder = `${stem}.samples`;
-  await makeFolder(folder);
+  await makeFolderWithin(folder);
   await removeLeftovers(folder);
   // Samples of a run with more of them would pass for this one's.
   for (const name of await readdir(folder))

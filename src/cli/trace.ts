@@ -1,7 +1,7 @@
 /** The path that a restoration took: x̂₀ every few steps. */
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder } from '../files/folder.ts';
+import { makeFolderWithin } from '../files/folder.ts';
 import { removeLeftovers } from '../files/leftovers.ts';
 import { writeAnimation } from '../image/animate.ts';
 import { writeImage } from '../image/write.ts';
@@ -39,7 +39,7 @@ export async function framesOf({ step, images }: Step): Promise<Frame[]> {
  */
 export async function writeTrace(stem: string, frames: readonly Frame[]): Promise<string[]> {
   const folder = `${stem}.trace`;
-  await makeFolder(folder);
+  await makeFolderWithin(folder);
   await removeLeftovers(folder);
   // Frames of a run with other steps would pass for this one's.
   for (const name of await readdir(folder))

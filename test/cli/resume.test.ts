@@ -11,10 +11,13 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { afterAll, describe, expect, it } from 'vitest';
+import { writeResult } from '../../src/cli/destination.ts';
+import { writeTrace } from '../../src/cli/trace.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { initializerFrom } from '../../src/onnx/initializer.ts';
 import { writeGraph } from '../../src/onnx/write.ts';
 import { temporaryName } from '../../src/files/leftovers.ts';
+import { zeros } from '../../src/tensor/tensor.ts';
 import { digestsOf } from '../helpers/digests.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { expectDone, filesIn, restore, writeHalfMask, writePicture } from './harness.ts';
@@ -187,6 +190,15 @@ describe('when results cannot be written', () => {
     expect(done.stderr).toContain(`error: ${out}: the folder for the results is no longer there`);
     expect(done.code).toBe(1);
     expect(existsSync(out)).toBe(false);
+  });
+
+  it('makes no folder anew that vanishes while an image is written', async () => {
+    const gone = fresh();
+    const image = zeros([3, 4, 4]);
+    await expect(writeResult(join(gone, 'a.png'), image, 'png')).rejects.toThrow(/cannot write/);
+    const frames = [{ index: 0, x0: image }];
+    await expect(writeTrace(join(gone, 'a'), frames)).rejects.toThrow(/cannot write/);
+    expect(existsSync(gone)).toBe(false);
   });
 
   const disk = at('disk');
