@@ -1,6 +1,6 @@
 /** The command line: parse, run, report, exit code. */
 import { Command, Option } from 'commander';
-import { commands } from './commands.ts';
+import { commands, type Listed } from './commands.ts';
 import { fail } from './errors.ts';
 import { painter, wantsColour, type Io } from './io.ts';
 import { version } from './version.ts';
@@ -30,8 +30,23 @@ function makeProgram(io: Io, finish: (code: number) => void): Command {
       'after',
       '\n`dsg help COMMAND` tells more of a command; see also `dsg help losses`, `dsg help exit-codes`.',
     );
-  for (const make of commands) program.addCommand(make(io, finish));
-  for (const command of [program, ...program.commands]) settle(command, io);
+  const pending = new Map<Command, Listed['load']>();
+  const complete = async (command: Command): Promise<void> => {
+    const load = pending.get(command);
+    if (!load) return;
+    pending.delete(command);
+    const declare = await load();
+    declare(command, { io, finish, complete });
+    settle(command, io);
+  };
+  for (const { name, operands, summary, load } of commands) {
+    const command = new Command(name).summary(summary).description(summary);
+    if (operands) command.arguments(operands);
+    program.addCommand(command);
+    pending.set(command, load);
+  }
+  program.hook('preSubcommand', (_, command) => complete(command));
+  settle(program, io);
   return program;
 }
 
@@ -62,6 +77,7 @@ function settle(command: Command, io: Io): void {
       styleTitle: (title) => paint('bold', title),
       // Range and default are part of it; commander would repeat them.
       optionDescription: ({ description }) => description,
+      subcommandTerm: (each) => `${each.name()} ${each.usage()}`,
     });
   const path = command.parent ? `dsg ${command.name()}` : 'dsg';
   command.showHelpAfterError(`usage: ${path} ${command.usage()}\nhint: see \`${path} --help\``);

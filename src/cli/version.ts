@@ -1,12 +1,10 @@
 /** The versions that a result is recorded with. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { z } from 'zod';
-
-const manifest = z.object({ version: z.string() });
 
 function versionIn(file: string | URL): string {
-  return manifest.parse(JSON.parse(readFileSync(file, 'utf8'))).version;
+  const manifest = JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string };
+  return manifest.version;
 }
 
 export const version = versionIn(new URL('../../package.json', import.meta.url));

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { writePicture } from './harness.ts';
 
@@ -32,4 +32,37 @@ it.skipIf(process.platform === 'win32' || !existsSync(join(root, 'dist/cli/main.
   spawnSync('sh', ['-c', line, 'sh', picture, out]);
   expect(readFileSync(`${out}.code`, 'utf8')).toBe('0\n');
   expect(existsSync(join(out, 'a.operator.json'))).toBe(true);
+});
+
+/** Prints every package that is imported, from within the loader. */
+const spy = `
+import { register } from 'node:module';
+const hook = \`
+import { writeSync } from 'node:fs';
+export async function resolve(specifier, context, next) {
+  if (/^[@a-z]/.test(specifier) && !/^(node|file|data):/.test(specifier))
+    writeSync(2, specifier + '\\\\n');
+  return next(specifier, context);
+}\`;
+register('data:text/javascript,' + encodeURIComponent(hook));
+`;
+
+/** The packages that are imported for a command line. */
+function packagesOf(args: readonly string[]): string[] {
+  const loader = `data:text/javascript,${encodeURIComponent(spy)}`;
+  const call = ['--import', loader, join(root, 'bin/dsg.js'), ...args];
+  const { stderr } = spawnSync(process.execPath, call, { encoding: 'utf8' });
+  return [...new Set(stderr.split('\n').filter((line) => /^[@a-z][^ ]*$/.test(line)))];
+}
+
+describe.skipIf(!existsSync(join(root, 'dist/cli/main.js')))('loads', () => {
+  it.each(['--version', '--help', 'help losses', 'cache --help'])(
+    'nothing but the parser for %s',
+    (line) => expect(packagesOf(line.split(' '))).toEqual(['commander']),
+  );
+
+  it('what a command takes once it runs', () => {
+    const packages = packagesOf(['report', join(folder, 'missing.json'), '-o', 'report.html']);
+    expect(packages).toEqual(expect.arrayContaining(['sharp', 'zod']));
+  });
 });

@@ -3,12 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../../src/cli/commands.ts';
-import type { Io } from '../../src/cli/io.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { dsg } from './harness.ts';
 
-const silent: Io = { stdout: { write() {} }, stderr: { write() {} }, env: {} };
-const names = commands.map((make) => make(silent, () => {}).name());
+const names = commands.map(({ name }) => name);
 
 describe('--help', () => {
   it.each(names)('%s', async (name) => {

@@ -85,11 +85,7 @@ const options = {
 export type BenchValues = Values<typeof options>;
 
 export const bench = defineCommand({
-  name: 'bench',
-  operands: '<clean...>',
-  about: `Degrade clean images, restore them in several ways, and score the results.
-
-Every method sees the same measurement of an image: operators are frozen and saved, their hashes
+  about: `Every method sees the same measurement of an image: operators are frozen and saved, their hashes
 in OUT/results.json with every score, its range and definition. Beside it go results.md,
 results.csv and report.html. Run again, what is there and was made alike is not made again.`,
   options,

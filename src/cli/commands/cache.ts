@@ -10,11 +10,7 @@ const options = {
 export type CacheValues = Values<typeof options>;
 
 export const cache = defineCommand({
-  name: 'cache',
-  operands: '',
-  about: `Show or clear the cache of derived graphs, which makes dsg start faster.
-
-A model's derived graph is kept, as ONNX Runtime optimized it for this machine, until the model, the
+  about: `A model's derived graph is kept, as ONNX Runtime optimized it for this machine, until the model, the
 image size, the task, dsg or ONNX Runtime change; so are the digests of models, and what was found
 when a device was first compared with the CPU. Clearing it costs time and nothing else.
 

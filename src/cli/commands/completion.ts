@@ -1,17 +1,14 @@
 /** `dsg completion`: scripts that let a shell complete commands, options and their choices. */
-import { Argument, Command, type Option } from 'commander';
-import type { MakeCommand } from './command.ts';
+import type { Command, Option } from 'commander';
+import type { Declare } from './command.ts';
 
 const shells: Readonly<Record<string, (program: Command) => string>> = { bash, zsh, fish };
 
-export const completion: MakeCommand = (io, finish) => {
-  const command = new Command('completion')
-    .summary('Print a completion script for a shell.')
-    .description('Print a completion script for a shell.')
-    .addArgument(new Argument('<shell>').choices(Object.keys(shells)))
-    .addHelpText(
-      'after',
-      `
+export const completion: Declare = (command, { io, finish, complete }) => {
+  command.registeredArguments[0]?.choices(Object.keys(shells));
+  command.addHelpText(
+    'after',
+    `
 Examples:
   # bash: in ~/.bashrc
   source <(dsg completion bash)
@@ -19,9 +16,11 @@ Examples:
   source <(dsg completion zsh)
   # fish
   dsg completion fish > ~/.config/fish/completions/dsg.fish`,
-    );
-  return command.action((shell: string) => {
-    io.stdout.write(shells[shell]?.(command.parent as Command) ?? '');
+  );
+  command.action(async (shell: string) => {
+    const program = command.parent as Command;
+    for (const each of program.commands) await complete(each);
+    io.stdout.write(shells[shell]?.(program) ?? '');
     finish(0);
   });
 };

@@ -42,11 +42,7 @@ const options = {
 export type DegradeValues = Values<typeof options>;
 
 export const degrade = defineCommand({
-  name: 'degrade',
-  operands: '<input...>',
-  about: `Make measurements of clean images: y = A(x) + noise, as \`dsg restore --simulate\` does.
-
-Beside each measurement go NAME.operator.json, and mask or kernel, from which \`dsg restore\` reads
+  about: `Beside each measurement go NAME.operator.json, and mask or kernel, from which \`dsg restore\` reads
 how it was made.`,
   options,
   examples: [

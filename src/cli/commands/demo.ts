@@ -25,11 +25,7 @@ const options = {
 export type DemoValues = Values<typeof options>;
 
 export const demo = defineCommand({
-  name: 'demo',
-  operands: '',
-  about: `Restore a picture that comes with dsg in three ways, and compare them.
-
-The picture is generated (no photograph, and none that the default prior was trained on), 128x128.
+  about: `The picture is generated (no photograph, and none that the default prior was trained on), 128x128.
 It is degraded by inpainting, super-resolution x4 and deblurring, and restored with DPS (with its
 article's step size, and with one tuned for this prior and step count) and DPS+DSG. OUT/demo.png
 shows all results, OUT/demo.md has the table. Everything is seeded: it comes out alike each time.

@@ -30,11 +30,7 @@ const options = {
 export type DifferentiateValues = Values<typeof options>;
 
 export const differentiate = defineCommand({
-  name: 'differentiate',
-  operands: '<model>',
-  about: `Write an ONNX model's vector-Jacobian product as an ONNX model.
-
-The result has the model's inputs and outputs at fixed sizes, one more input OUTPUT.cotangent, and
+  about: `The result has the model's inputs and outputs at fixed sizes, one more input OUTPUT.cotangent, and
 one more output WRT.gradient: the gradient of the sum of cotangent times output.`,
   options,
   examples: [

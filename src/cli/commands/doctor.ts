@@ -34,11 +34,7 @@ const options = {
 export type DoctorValues = Values<typeof options>;
 
 export const doctor = defineCommand({
-  name: 'doctor',
-  operands: '',
-  about: `Check what dsg can run on here: versions, GPUs, drivers, libraries, and what they compute.
-
-Every device that is there takes a guided step (forward pass, loss and gradient), which is compared
+  about: `Every device that is there takes a guided step (forward pass, loss and gradient), which is compared
 with the CPU's; a device that computes something else is named with the first layer that does. Says
 how CUDA is installed where it is missing. The exit code is 1 if something has to be put right.`,
   options,

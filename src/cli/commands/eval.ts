@@ -38,11 +38,7 @@ const options = {
 export type EvalValues = Values<typeof options>;
 
 export const evaluate = defineCommand({
-  name: 'eval',
-  operands: '<restored> <reference>',
-  about: `Score results against references: two images, or two folders matched by relative name.
-
-PSNR and SSIM of every image with their means and definitions; the residual ‖y − A(x)‖ against the
+  about: `PSNR and SSIM of every image with their means and definitions; the residual ‖y − A(x)‖ against the
 noise level where operator records are. A limit that is not met ends with exit code 3.`,
   options,
   examples: [

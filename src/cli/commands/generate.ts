@@ -59,11 +59,7 @@ const options = {
 export type GenerateValues = Values<typeof options>;
 
 export const generate = defineCommand({
-  name: 'generate',
-  operands: '',
-  about: `Make new images: samples of what a model was trained on, or bent towards losses.
-
-Images are named 0000, 0001, … and each gets a JSON sidecar that says how to repeat it. The noise of
+  about: `Images are named 0000, 0001, … and each gets a JSON sidecar that says how to repeat it. The noise of
 an image follows from its number and the seed, so more images can be made later with --resume.`,
   options,
   examples: [

@@ -1,8 +1,8 @@
 /** `dsg help`: a command's help, or a topic. */
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { exitCodes } from '../errors.ts';
 import { lossHelp } from '../loss-help.ts';
-import type { MakeCommand } from './command.ts';
+import type { Declare } from './command.ts';
 
 const topics: Readonly<Record<string, () => string>> = {
   'exit-codes': () =>
@@ -10,18 +10,16 @@ const topics: Readonly<Record<string, () => string>> = {
   losses: lossHelp,
 };
 
-export const help: MakeCommand = (io, finish) => {
-  const command: Command = new Command('help')
-    .summary('Help on a command, on losses, or on exit-codes.')
-    .description('Help on a command, on losses, or on exit-codes.')
-    .argument('[topic]');
-  return command.action((topic: string | undefined) => {
+export const help: Declare = (command, { io, finish, complete }) => {
+  command.action(async (topic: string | undefined) => {
     const program = command.parent as Command;
     const subject = topic === undefined ? program : findCommand(program, topic);
     const page = topics[topic ?? '']?.();
     if (page !== undefined) io.stdout.write(page);
-    else if (subject) subject.outputHelp();
-    else {
+    else if (subject) {
+      if (subject !== program) await complete(subject);
+      subject.outputHelp();
+    } else {
       const all = [...program.commands.map((c) => c.name()), ...Object.keys(topics)].join(', ');
       command.error(`error: no help on '${topic}'; there is help on ${all}`);
     }

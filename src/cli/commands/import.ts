@@ -70,11 +70,7 @@ const options = {
 export type ImportValues = Values<typeof options>;
 
 export const importModel = defineCommand({
-  name: 'import',
-  operands: '<checkpoint>',
-  about: `Make an ONNX model and its card from a PyTorch checkpoint, without Python.
-
-Reads checkpoints of guided-diffusion (.pt: diffusion models, upsamplers, classifiers) and of DDPM
+  about: `Reads checkpoints of guided-diffusion (.pt: diffusion models, upsamplers, classifiers) and of DDPM
 (.ckpt, as DDIM, SDEdit and DDRM share them), and diffusers UNet2DModel folders or files
 (.safetensors, .bin with config.json). Nothing in a checkpoint is run.`,
   options,

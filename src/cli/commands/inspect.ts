@@ -23,11 +23,7 @@ const options = {
 export type InspectValues = Values<typeof options>;
 
 export const inspect = defineCommand({
-  name: 'inspect',
-  operands: '<model>',
-  about: `Tell what an ONNX model takes and gives, and whether it can be differentiated.
-
-Prints inputs, outputs, operator set, parameters and operators; what its card says of it as an
+  about: `Prints inputs, outputs, operator set, parameters and operators; what its card says of it as an
 ε-model, what was inferred and why; the path of its gradient, and every node that stands in the way;
 and an estimate of what a guided step takes. Of the folder of a latent pipeline, every part; --dim
 height and width are then those of images. With --check, the exit code is 3 if the network does

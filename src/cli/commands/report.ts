@@ -11,11 +11,7 @@ const options = {
 export type ReportValues = Values<typeof options>;
 
 export const report = defineCommand({
-  name: 'report',
-  operands: '<results>',
-  about: `Make one self-contained HTML file of a benchmark's results.json.
-
-Images are taken from beside results.json and put into the file, scaled down; opening it needs no
+  about: `Images are taken from beside results.json and put into the file, scaled down; opening it needs no
 network. The tables hold every image, the pictures those that span the range of PSNR.`,
   options,
   examples: [['look at a benchmark', 'dsg report out/results.json -o report.html']],

@@ -77,11 +77,7 @@ const options = {
 export type RestoreValues = Values<typeof options>;
 
 export const restore = defineCommand({
-  name: 'restore',
-  operands: '<input...>',
-  about: `Restore measurements: images, folders of them, or .npy files [3,H,W] in [-1,1].
-
-Inputs are files, folders, patterns such as 'photos/**/*.png', or - for a list on stdin.
+  about: `Inputs are files, folders, patterns such as 'photos/**/*.png', or - for a list on stdin.
 
 How a measurement was made is read from the operator record that \`dsg degrade\` leaves beside it,
 or said by the options. Each result goes to OUT with a JSON sidecar that says how to repeat it.

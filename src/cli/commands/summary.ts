@@ -9,9 +9,6 @@ const options = {
 export type SummaryValues = Values<typeof options>;
 
 export const summary = defineCommand({
-  name: 'summary',
-  operands: '<folder>',
-  about: `Tell what a folder of results holds, whichever runs or shards made them.`,
   options,
   examples: [['report on what an array of jobs has finished', 'dsg summary restored --json']],
   run: async (operands, values, io) =>

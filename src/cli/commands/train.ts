@@ -107,11 +107,7 @@ const options = {
 export type TrainValues = Values<typeof options>;
 
 export const train = defineCommand({
-  name: 'train',
-  operands: '<data>',
-  about: `Train an ε-model on a folder of images, or on generated shapes, without Python.
-
-DATA is a folder, whose sub-folders are classes, or the word shapes. Small networks on a CPU are
+  about: `DATA is a folder, whose sub-folders are classes, or the word shapes. Small networks on a CPU are
 the aim. Beside the model go NAME.card.json, the checkpoint NAME.training.safetensors, and
 NAME.training.csv with the loss of every step. Ctrl-C saves; --resume goes on to the same bits.`,
   options,
