@@ -1,10 +1,18 @@
 /** Files that are there whole or not at all. */
 
-import { open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { fileFailure } from './failure.ts';
 import { temporaryName } from './leftovers.ts';
+
+/** What goes into a file; parts follow one another, so that only one need be in memory. */
+export type Content = Uint8Array | string | Iterable<Uint8Array>;
+
+export interface AtomicFile {
+  readonly path: string;
+  readonly content: Content;
+}
 
 /**
  * Writes a file under a temporary name in the same folder, syncs it, renames it to `path` and
@@ -12,24 +20,90 @@ import { temporaryName } from './leftovers.ts';
  * written stays written. A symbolic link keeps pointing.
  * @throws UserError if it cannot be written; what was there before is then untouched.
  */
-export async function writeAtomic(path: string, content: Uint8Array | string): Promise<void> {
+export async function writeAtomic(path: string, content: Content): Promise<void> {
+  await writeTogether([{ path, content }]);
+}
+
+/**
+ * Writes files that mean something together only, each as `writeAtomic` does, the one that names the
+ * others last. No file system renames two at once: so the last one of before goes away first, and a
+ * crash in between leaves it missing, never beside files of another writing.
+ * @param options.sync false for what need not outlive a power cut
+ * @throws UserError if one cannot be written, what was there before being untouched; or if somebody
+ * else wrote the same files meanwhile, the last one being gone
+ */
+export async function writeTogether(
+  files: readonly AtomicFile[],
+  { sync = true }: { readonly sync?: boolean } = {},
+): Promise<void> {
+  const staged: Staged[] = [];
   try {
-    const target = await resolveTarget(path);
-    const temporary = join(dirname(target), temporaryName());
-    try {
-      const file = await open(temporary, 'wx');
-      try {
-        await file.writeFile(content);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, target);
-      await syncFolder(dirname(target));
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw error;
-    }
+    for (const { path, content } of files)
+      await located(path, async () => {
+        const target = await resolveTarget(path);
+        const temporary = join(dirname(target), temporaryName());
+        // Noted before it is there, so that it goes away whatever happens.
+        const file = { path, target, temporary, inode: 0n };
+        staged.push(file);
+        file.inode = await fill(temporary, content, sync);
+      });
+    const last = staged.at(-1);
+    const others = staged.slice(0, -1);
+    if (last && others.length > 0)
+      await located(last.path, async () => {
+        await rm(last.target, { force: true });
+        if (sync) await syncFolder(dirname(last.target));
+      });
+    for (const { path, target, temporary } of staged)
+      await located(path, async () => {
+        await rename(temporary, target);
+        if (sync) await syncFolder(dirname(target));
+      });
+    for (const other of others) if (last) await refuseReplaced(other, last);
+  } catch (error) {
+    for (const { temporary } of staged) await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+interface Staged {
+  /** As it was given, for messages. */
+  readonly path: string;
+  readonly target: string;
+  readonly temporary: string;
+  /** Of the file that was written, whatever its name. */
+  inode: bigint;
+}
+
+async function fill(temporary: string, content: Content, sync: boolean): Promise<bigint> {
+  const file = await open(temporary, 'wx');
+  try {
+    await writeFile(file, content);
+    if (sync) await file.sync();
+    return (await file.stat({ bigint: true })).ino;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Of two writers at once, the one that finds the other's file in place of its own says so. */
+async function refuseReplaced(file: Staged, last: Staged): Promise<void> {
+  if (await isThere(file)) return;
+  if (await isThere(last)) await rm(last.target, { force: true });
+  throw new UserError(
+    `cannot write ${last.path}: somebody else wrote ${file.path} at the same time`,
+    { hint: 'run it again when nothing else writes there' },
+  );
+}
+
+async function isThere({ target, inode }: Staged): Promise<boolean> {
+  const found = await stat(target, { bigint: true }).catch(() => undefined);
+  return found?.ino === inode;
+}
+
+async function located<T>(path: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
   } catch (error) {
     throw fileFailure('write', path, error);
   }

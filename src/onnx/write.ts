@@ -1,8 +1,6 @@
 /** Writes ONNX files. */
-import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { create, toBinary } from '@bufbuild/protobuf';
 import {
   ModelProtoSchema,
@@ -13,6 +11,7 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from 'onnx-buf';
+import { writeTogether } from '../files/atomic.ts';
 import type { Graph, Value } from './graph.ts';
 import { byteLength, type Initializer } from './initializer.ts';
 import { constantBytes } from './peak.ts';
@@ -26,6 +25,8 @@ export interface WriteOptions {
    * relative to the root of the file system, as ONNX Runtime resolves them if it is told to.
    */
   readonly inPlace?: boolean;
+  /** Nothing is synced to the disk, for files that a power cut may take. */
+  readonly scratch?: boolean;
   /** Shapes of inputs and outputs with names for the dimensions that the file leaves open. */
   readonly open?: Readonly<Record<string, readonly (number | string)[]>>;
   /** What the file says of itself, by key. */
@@ -44,7 +45,8 @@ export function encodeModel(proto: ModelProto): Uint8Array {
 
 /**
  * Writes a graph as one ONNX file, or as a file and its `.data` file. Both appear under their
- * final names only when complete.
+ * final names only when complete, the model last, so that a crash leaves none with data of another.
+ * @throws UserError if it cannot be written
  */
 export async function writeGraph(
   graph: Graph,
@@ -54,8 +56,7 @@ export async function writeGraph(
   await mkdir(path.dirname(file), { recursive: true });
   const total = constantBytes(graph);
   const externalFrom = options.externalFrom ?? (total > inlineLimit ? 1024 : Infinity);
-  const data = `${path.basename(file)}.data`;
-  const temporary = { model: `${file}.part`, data: path.join(path.dirname(file), `${data}.part`) };
+  const data = `${file}.data`;
   const layout = new Map<string, number>();
   let end = 0;
   for (const [name, t] of graph.initializers) {
@@ -63,28 +64,19 @@ export async function writeGraph(
     layout.set(name, end);
     end += Math.ceil(byteLength(t) / page) * page;
   }
-  try {
-    if (layout.size > 0) {
-      await pipeline(pages(graph, layout), createWriteStream(temporary.data));
-      await rename(temporary.data, path.join(path.dirname(file), data));
+  const tensorOf = (name: string, t: Initializer): TensorProto => {
+    const offset = layout.get(name);
+    if (offset !== undefined) {
+      const location = options.inPlace ? fromRoot(data) : path.basename(data);
+      return externalTensor(name, t, location, offset);
     }
-    const tensorOf = (name: string, t: Initializer): TensorProto => {
-      const offset = layout.get(name);
-      if (offset !== undefined) {
-        const location = options.inPlace ? fromRoot(path.join(path.dirname(file), data)) : data;
-        return externalTensor(name, t, location, offset);
-      }
-      if (options.inPlace && t.at && isMapped(t))
-        return externalTensor(name, t, fromRoot(t.at.file), t.at.offset);
-      return inlineTensor(name, t);
-    };
-    const proto = graphToModel(graph, tensorOf, options);
-    await writeFile(temporary.model, encodeModel(proto));
-    await rename(temporary.model, file);
-  } finally {
-    await rm(temporary.model, { force: true });
-    await rm(temporary.data, { force: true });
-  }
+    if (options.inPlace && t.at && isMapped(t))
+      return externalTensor(name, t, fromRoot(t.at.file), t.at.offset);
+    return inlineTensor(name, t);
+  };
+  const model = { path: file, content: encodeModel(graphToModel(graph, tensorOf, options)) };
+  const constants = layout.size > 0 ? [{ path: data, content: pages(graph, layout) }] : [];
+  await writeTogether([...constants, model], { sync: !options.scratch });
 }
 
 /** Whether a constant can be mapped from the file that it lies in. */

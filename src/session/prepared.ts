@@ -24,14 +24,14 @@ export async function prepareGraph(
   const device = chooseDevice(options.device ?? 'cpu');
   if (device !== 'cpu') {
     // What other providers make of a graph cannot be written down.
-    await writeGraph(formFor(device, graph), file, { externalFrom: 1024 });
+    await writeGraph(formFor(device, graph), file, { externalFrom: 1024, scratch: true });
     return;
   }
   const derived = path.join(folder, 'derived.onnx');
   try {
     // Windows has a root for each drive.
     const inPlace = process.platform !== 'win32';
-    await writeGraph(graph, derived, { externalFrom: 1024, inPlace });
+    await writeGraph(graph, derived, { externalFrom: 1024, inPlace, scratch: true });
     const model = inPlace ? await readFile(derived) : derived;
     const loading = { optimized: { file, data: files.data }, ...(inPlace && { root: '/' }) };
     const session = await openModel(model, graph.name, options, loading);

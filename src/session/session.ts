@@ -53,7 +53,7 @@ export async function openGraph(given: Graph, options: SessionOptions = {}): Pro
   const discard = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     const file = path.join(folder, 'graph.onnx');
-    await writeGraph(graph, file, { externalFrom: 1024 });
+    await writeGraph(graph, file, { externalFrom: 1024, scratch: true });
     return await openModel(file, graph.name, options, { discard });
   } catch (error) {
     await discard();

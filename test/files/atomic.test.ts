@@ -2,9 +2,9 @@
 
 import { mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/errors.ts';
-import { writeAtomic } from '../../src/files/atomic.ts';
+import { writeAtomic, writeTogether } from '../../src/files/atomic.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 
 const folder = temporaryFolder();
@@ -48,4 +48,45 @@ test('a failure leaves the old file and no temporary one', async () => {
   await expect(writeAtomic(at('kept'), failing)).rejects.toThrow('cannot write');
   expect(await readFile(at('kept'), 'utf8')).toBe('old');
   expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+});
+
+test('content in parts', async () => {
+  await writeAtomic(at('parts'), [Uint8Array.of(1), Uint8Array.of(2, 3)]);
+  expect(await readFile(at('parts'))).toEqual(Buffer.of(1, 2, 3));
+});
+
+describe('files that belong together', () => {
+  const pair = (text: string) => [
+    { path: at('data'), content: text },
+    { path: at('names it'), content: text },
+  ];
+  const both = () => Promise.all(['data', 'names it'].map((name) => readFile(at(name), 'utf8')));
+
+  test('replace those of before, and leave nothing else', async () => {
+    await writeTogether(pair('old'));
+    await writeTogether(pair('new'));
+    expect(await both()).toEqual(['new', 'new']);
+    expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  test('stay as they were where the last one cannot be made', async () => {
+    await writeTogether(pair('old'));
+    const failing = { path: at('names it'), content: { length: 1 } as unknown as string };
+    const writing = writeTogether([{ path: at('data'), content: 'new' }, failing]);
+    await expect(writing).rejects.toThrow(`cannot write ${at('names it')}`);
+    expect(await both()).toEqual(['old', 'old']);
+    expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  test('are never there mixed, whoever else writes them', async () => {
+    const writers = Array.from({ length: 12 }, (_, i) => writeTogether(pair(`${i}`)));
+    const ends = await Promise.allSettled(writers);
+    const reasons = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
+    expect(reasons.filter((reason) => !(reason instanceof UserError))).toEqual([]);
+    const [data, names] = await Promise.all(
+      ['data', 'names it'].map((name) => readFile(at(name), 'utf8').catch(() => undefined)),
+    );
+    // Without the one that names it, the other means nothing.
+    expect([data, undefined]).toContain(names);
+  });
 });
