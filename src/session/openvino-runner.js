@@ -123,17 +123,21 @@ export async function createOpenVino(model, { library, inputs, outputs, properti
     ov.freeModel(read);
   }
   const compiled = made[0];
-  for (const [key, asked] of Object.entries(properties)) {
-    const value = [null];
-    ov.property(compiled, key, value);
-    const got = ov.text(value[0]);
-    ov.freeText(value[0]);
-    if (got !== asked) {
-      ov.freeCompiled(compiled);
-      throw new Error(`asked for ${key} ${asked}, this processor has ${got}`);
+  /** @type {unknown} */
+  let request;
+  try {
+    for (const [key, asked] of Object.entries(properties)) {
+      const value = [null];
+      ov.property(compiled, key, value);
+      const got = ov.text(value[0]);
+      ov.freeText(value[0]);
+      if (got !== asked) throw new Error(`asked for ${key} ${asked}, this processor has ${got}`);
     }
+    request = ov.request(compiled);
+  } catch (error) {
+    ov.freeCompiled(compiled);
+    throw error;
   }
-  const request = ov.request(compiled);
   /** The memory of a tensor. @param {string} name */
   const memory = (name) => {
     const tensor = ov.tensor(request, name);
