@@ -1,7 +1,7 @@
 /** Denoising diffusion probabilistic models: ancestral sampling from q(x' | x_t, x0). */
 import { UserError } from '../errors.ts';
 import type { Step } from '../schedules/respace.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { zeros, type Tensor } from '../tensor/tensor.ts';
 import { chain } from './chain.ts';
 import type { Denoised, Sampler } from './sampler.ts';
 
@@ -46,6 +46,8 @@ function learnedRange({ variance }: Denoised, step: Step): Tensor {
     throw new UserError('ddpm: learned_range needs a network that predicts a variance', {
       hint: 'use fixed_small or fixed_large, or a network with twice as many output channels',
     });
+  // A step that ends at its own noise level goes nowhere, and has no logarithm.
+  if (step.beta === 0) return zeros(variance.shape);
   const low = Math.log(step.posteriorVarianceClipped);
   const high = Math.log(step.beta);
   const v = variance.data;

@@ -5,7 +5,8 @@ import type { Guidance, Proposal } from '../../src/guidance/guidance.ts';
 import { ddim } from '../../src/samplers/ddim.ts';
 import { ddpm, type DdpmOptions } from '../../src/samplers/ddpm.ts';
 import type { Sampler } from '../../src/samplers/sampler.ts';
-import type { Step } from '../../src/schedules/respace.ts';
+import { betas } from '../../src/schedules/betas.ts';
+import { respace, steps, type Step } from '../../src/schedules/respace.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { filled, linearSteps, randn, run } from '../helpers/diffusion.ts';
 
@@ -108,6 +109,21 @@ describe('the sigma of ddpm', () => {
     const { sigma } = await proposal(sampler, step, filled(SHAPE, value));
     for (const s of (sigma as Tensor).data) expect(s / Math.sqrt(variance)).toBeCloseTo(1, 6);
   });
+
+  it.each([
+    [20, -1],
+    [20, 1],
+    [1, 0.5],
+  ])(
+    'of %i steps that end at the first noise level, the last adds nothing, v %f',
+    async (N, value) => {
+      const step = steps(respace(betas({ name: 'linear' }), N, { end: 'first' })).at(-1)!;
+      const sampler = ddpm({ variance: 'learned_range' });
+      const { sigma, sample } = await proposal(sampler, step, filled(SHAPE, value));
+      expect(sigma).toEqual(zero);
+      expectClose(sample, (i) => x.data[i]!);
+    },
+  );
 
   it('learned_range is one for every value', async () => {
     const v = { shape: SHAPE, data: randn(4, 0, SHAPE).data.map(Math.tanh) };
