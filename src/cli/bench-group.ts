@@ -12,7 +12,7 @@ import type { Perceptual } from '../pipeline/features.ts';
 import type { Model } from '../pipeline/model.ts';
 import { sampleName } from '../pipeline/posterior.ts';
 import { openRestorer, type Restorer } from '../pipeline/restore.ts';
-import { cellSchema, type Cell } from '../report/results.ts';
+import { cellSchema, scoresJson, type Cell } from '../report/results.ts';
 import type { GroupKey } from '../report/summary.ts';
 import { NonFiniteError } from '../samplers/finite.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -181,7 +181,7 @@ async function restoreCell(
     // Where nothing else guides, it is the classifier's.
     loss: method === 'none' ? [] : loss,
   };
-  await writeAtomic(path.join(values.output, `${stem}.json`), `${JSON.stringify(cell)}\n`);
+  await writeAtomic(path.join(values.output, `${stem}.json`), scoresJson(cell));
   return cell;
 }
 

@@ -10,6 +10,7 @@ import { visible } from '../pipeline/degrade.ts';
 import { compare, residual } from '../pipeline/evaluate.ts';
 import { readRecord, recordPath } from '../pipeline/record.ts';
 import { belowLimits, type Shortfall } from '../report/regression.ts';
+import { scoresJson } from '../report/results.ts';
 import { mean } from '../report/summary.ts';
 import { toCsv, toMarkdown, toText, type Table } from '../report/table.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -127,7 +128,7 @@ interface Document {
 function printer({ json, csv, markdown }: EvalValues): (document: Document) => string {
   if ([json, csv, markdown].filter(Boolean).length > 1)
     throw new UserError('--json, --csv and --markdown exclude one another');
-  if (json) return (d) => `${JSON.stringify(documentOf(d), undefined, 2)}\n`;
+  if (json) return (d) => scoresJson(documentOf(d), 2);
   if (csv) return (d) => toCsv(tableOf(d));
   const text = markdown ? toMarkdown : toText;
   return (d) => `${text(tableOf(d))}\n${explain(d, markdown)}`;

@@ -50,7 +50,8 @@ export function behindBaseline(
     const current = now.find((s) => s.name === name)?.scores ?? {};
     return Object.entries(tolerance).flatMap(([metric, allowed]) => {
       const [old, value] = [scores[metric], current[metric]];
-      if (old === undefined || old === value) return [];
+      // A NaN of before promised nothing.
+      if (old === undefined || Number.isNaN(old) || old === value) return [];
       const better = metrics[metric]?.better ?? 'higher';
       if (badness(value ?? NaN, better) - badness(old, better) <= allowed) return [];
       const needed = `${Number(old.toPrecision(6))} as before, tolerance ${allowed}`;

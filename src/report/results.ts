@@ -3,11 +3,20 @@ import { z } from 'zod';
 import { showIssues, UserError } from '../errors.ts';
 import { parseJson } from '../files/json.ts';
 
-/** JSON has no infinity: it is written as null, and the metric's definition says so. */
+/**
+ * JSON has finite numbers only. Infinity is written as null, as the metric's definition says, and
+ * what else is not finite by its name, so that a NaN does not come back as the best of scores.
+ */
 const number = z
-  .number()
-  .nullable()
-  .transform((v) => v ?? Infinity);
+  .union([z.number(), z.null(), z.enum(['NaN', '-Infinity'])])
+  .transform((v) => (v === null ? Infinity : Number(v)));
+
+/** JSON in which numbers that are not finite stay apart, as the schemas here read them. */
+export function scoresJson(value: object, indent?: number): string {
+  const named = (_: string, v: unknown): unknown =>
+    Number.isNaN(v) || v === -Infinity ? String(v) : v;
+  return `${JSON.stringify(value, named, indent)}\n`;
+}
 
 /** By metric; what could not be measured is absent. */
 const scores = z.record(z.string(), number);
@@ -146,5 +155,5 @@ export function parseResults(text: string, where: string): Results {
 
 /** The text of results.json, from which `parseResults` makes the same results. */
 export function serializeResults(results: Results): string {
-  return `${JSON.stringify(results, undefined, 1)}\n`;
+  return scoresJson(results, 1);
 }

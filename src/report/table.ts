@@ -17,7 +17,8 @@ export interface Table {
 export function show(value: Value, digits = 0): string {
   if (typeof value === 'string') return value;
   if (value === undefined || Number.isNaN(value)) return '–';
-  return Number.isFinite(value) ? value.toFixed(digits) : '∞';
+  if (Number.isFinite(value)) return value.toFixed(digits);
+  return value > 0 ? '∞' : '−∞';
 }
 
 /** Columns aligned with spaces, numbers to the right. */

@@ -16,6 +16,13 @@ test('an infinite PSNR survives as null', () => {
   expect(parseResults(text, 'x').cells[0]!.scores['psnr']).toBe(Infinity);
 });
 
+test.each([NaN, -Infinity])('%d survives as what it is', (value) => {
+  const results = fixture();
+  results.cells[0]!.scores['psnr'] = value;
+  results.groups[0]!.statistics['psnr'] = { mean: value };
+  expect(parseResults(serializeResults(results), 'x')).toEqual(results);
+});
+
 /** The text of results with one place changed. */
 function changed(change: (results: Record<string, never>) => void): string {
   const content = JSON.parse(serializeResults(fixture()));
