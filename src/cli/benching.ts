@@ -48,6 +48,11 @@ export async function benchAll(
 ): Promise<number> {
   const { output } = values;
   const inputs = await findInputs(paths, { except: output });
+  const odd = inputs.find(({ name }) => name.includes('\\'));
+  if (odd)
+    throw new UserError(`${odd.file}: a name with \\, which results.json has no place for`, {
+      hint: 'rename it: on Windows the same name would be that of a file in a folder',
+    });
   if (values.fid !== undefined && inputs.length < 2)
     throw new UserError('--fid compares sets of images, and there is one image', {
       hint: 'leave out --fid, or give more images',

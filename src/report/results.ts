@@ -33,8 +33,13 @@ const definition = z.strictObject({
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in hexadecimal');
 
-/** A file beside results.json, with `/` between folders. */
-const file = z.string().regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))/, 'expected a path inside the folder');
+/** A file beside results.json, with `/` between folders. Windows has `\` as well, and drive letters. */
+const file = z
+  .string()
+  .regex(
+    /^(?!\/)(?![A-Za-z]:)(?!.*\\)(?!.*(^|\/)\.\.(\/|$))/s,
+    'expected a path inside the folder, with / between its parts',
+  );
 
 /** A clean image. */
 const image = z.strictObject({

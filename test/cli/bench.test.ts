@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseResults, serializeResults, type Results } from '../../src/report/results.ts';
@@ -253,6 +253,14 @@ it('a bad image does not keep the others', async () => {
   const { images, failures } = read(at('mixed-out'));
   expect(images.map((i) => i.name)).toEqual(['good']);
   expect(failures).toHaveLength(1);
+});
+
+it.skipIf(process.platform === 'win32')('refuses a name that is a path elsewhere', async () => {
+  const picture = await writePicture(at(String.raw`odd/a\b.png`), 16);
+  const { code, stderr } = await dsg(['bench', picture, '-o', at('odd-out'), ...common]);
+  expect(code).toBe(1);
+  expect(stderr).toContain(String.raw`a\b.png: a name with \, which results.json has no place for`);
+  expect(existsSync(at('odd-out'))).toBe(false);
 });
 
 it.each([

@@ -52,3 +52,11 @@ test.each([
 ])('%s is refused', (_, text, message) =>
   expect(() => parseResults(text, 'out/results.json')).toThrow(message),
 );
+
+test.each(['C:/a.png', 'd:a.png', '..\\a.png', 'a\\..\\..\\b.png', '\\\\host\\a.png'])(
+  '%s, which Windows takes for another place, is refused everywhere',
+  (file) => {
+    const text = changed((r) => Object.assign(r['measurements']![0]!, { file }));
+    expect(() => parseResults(text, 'x')).toThrow('measurements.0.file: expected a path');
+  },
+);
