@@ -29,7 +29,7 @@ import type { BenchValues } from './commands/bench.ts';
 import { conditioningOf, showConditioning } from './conditioning.ts';
 import { findInputs } from './inputs.ts';
 import type { Io } from './io.ts';
-import { printShortfalls } from './limits.ts';
+import { printShortfalls, refuseUnmeasured, withoutNetworks } from './limits.ts';
 import { noteModel, openModel, refuseChannels } from './preparing.ts';
 import { openReport, type Report } from './report.ts';
 import { writeReport } from './reporting.ts';
@@ -47,6 +47,11 @@ export async function benchAll(
   io: Io,
 ): Promise<number> {
   const { output } = values;
+  const ofFiles = '`dsg eval --luma` of the files works it out';
+  refuseUnmeasured(
+    { '--min': values.min, '--max': values.max, '--tolerance': values.tolerance },
+    { ...withoutNetworks(values), psnrY: ofFiles, ssimY: ofFiles },
+  );
   const inputs = await findInputs(paths, { except: output });
   const odd = inputs.find(({ name }) => name.includes('\\'));
   if (odd)

@@ -18,7 +18,7 @@ import type { EvalValues } from './commands/eval.ts';
 import { located, printUserError } from './errors.ts';
 import { stemOf } from './inputs.ts';
 import type { Io } from './io.ts';
-import { printShortfalls } from './limits.ts';
+import { printShortfalls, refuseUnmeasured, withoutNetworks } from './limits.ts';
 import { findPairs, type Pair } from './pairs.ts';
 import { definitionsOf, openNetworks, type Networks } from './score-networks.ts';
 import { version } from './version.ts';
@@ -35,6 +35,14 @@ export async function evaluateAll(
 ): Promise<number> {
   const [restored = '', reference = ''] = operands;
   const print = printer(values);
+  refuseUnmeasured(
+    { '--min': values.min, '--max': values.max },
+    {
+      ...withoutNetworks(values),
+      ...(!values.luma && { psnrY: 'add --luma', ssimY: 'add --luma' }),
+      secondsPerStep: '`dsg bench` measures it',
+    },
+  );
   const { pairs, lonely, unused } = await findPairs(restored, reference);
   if (values.fid !== undefined && pairs.length < 2)
     throw new UserError(

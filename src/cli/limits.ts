@@ -1,5 +1,6 @@
 /** `--min`, `--max` and `--tolerance`: numbers by metric. */
 import { InvalidArgumentError } from 'commander';
+import { UserError } from '../errors.ts';
 import { catalogue, type Metric } from '../metrics/catalogue.ts';
 import { shortfallTable, type Shortfall } from '../report/regression.ts';
 import { toText } from '../report/table.ts';
@@ -23,6 +24,32 @@ export const byMetric: Kind<ByMetric> = {
     return { ...previous, [metric]: value };
   },
 };
+
+/** Options that hold numbers by metric, under their flags. */
+export type Limits = Readonly<Record<`--${string}`, ByMetric | undefined>>;
+
+/** Metrics that a run does not work out, each with what would. */
+export type Unmeasured = Readonly<Partial<Record<Metric, string>>>;
+
+/** Of the networks that scores take, those that are not given. */
+export function withoutNetworks(
+  given: Readonly<Record<'lpips' | 'fid', string | undefined>>,
+): Unmeasured {
+  const missing = (['lpips', 'fid'] as const).filter((metric) => given[metric] === undefined);
+  return Object.fromEntries(missing.map((metric) => [metric, `add --${metric} MODEL`]));
+}
+
+/** @throws UserError for a limit on a metric that is not worked out, which nothing could meet */
+export function refuseUnmeasured(limits: Limits, unmeasured: Unmeasured): void {
+  for (const [flag, numbers = {}] of Object.entries(limits))
+    for (const metric of Object.keys(numbers) as Metric[]) {
+      const hint = unmeasured[metric];
+      if (hint === undefined) continue;
+      throw new UserError(`${flag} ${metric}=${numbers[metric]}: ${metric} is not worked out`, {
+        hint: `${hint}, or leave out the limit`,
+      });
+    }
+}
 
 /** Prints what fell short on stderr. */
 export function printShortfalls(shortfalls: readonly Shortfall[], io: Io): void {

@@ -268,6 +268,12 @@ it.each([
   [['--methods', 'magic'], 'Expected one of dsg, dps, none.'],
   [['--steps', '20,x'], 'Expected an integer'],
   [['--baseline', at('missing.json')], 'no such file'],
+  [['--max', 'lpips=0.3'], '--max lpips=0.3: lpips is not worked out\nhint: add --lpips MODEL'],
+  [
+    ['--tolerance', 'psnr=0', '--tolerance', 'fid=1'],
+    'hint: add --fid MODEL, or leave out the limit',
+  ],
+  [['--min', 'psnrY=30'], 'hint: `dsg eval --luma` of the files works it out'],
 ])('%j is refused', async (options, message) => {
   const { code, stderr } = await bench(at('refused'), ...options);
   expect(code).toBe(1);

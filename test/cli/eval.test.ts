@@ -77,7 +77,7 @@ it.each([
   [['--min', 'psnr=10', '--min', 'ssim=0.999'], 3],
   [['--min', 'psnr=24'], 3],
   [['--max', 'psnr=10'], 3],
-  [['--min', 'lpips=0'], 3],
+  [['--luma', '--min', 'psnrY=99'], 3],
 ])('limits %j end with %i', async (limits, code) => {
   const done = await dsg(['eval', restored, clean, ...limits]);
   expect(done.code).toBe(code);
@@ -119,6 +119,19 @@ it.each([
   [[restored, clean, '--csv', '--json'], '--json, --csv and --markdown exclude one another'],
   [[restored, clean, '--min', 'quality=3'], 'Expected METRIC=NUMBER'],
   [[restored, clean, '--min', 'psnr=x'], 'Expected METRIC=NUMBER'],
+  [
+    [restored, clean, '--min', 'lpips=0.3'],
+    '--min lpips=0.3: lpips is not worked out\nhint: add --lpips MODEL',
+  ],
+  [
+    [restored, clean, '--max', 'fid=9'],
+    '--max fid=9: fid is not worked out\nhint: add --fid MODEL',
+  ],
+  [
+    [restored, clean, '--min', 'ssimY=0.5'],
+    'ssimY is not worked out\nhint: add --luma, or leave out',
+  ],
+  [[restored, clean, '--max', 'secondsPerStep=1'], 'not worked out\nhint: `dsg bench` measures it'],
   [[restored, clean, '--measurements', restored], 'a.operator.json: no such record'],
   [[join(restored, 'a.png'), join(clean, 'a.png'), '--fid', 'x.onnx'], 'and there is 1 pair'],
   [[restored], "missing required argument 'reference'"],
