@@ -27,7 +27,7 @@ import type { Io } from './io.ts';
 import { openProgress, type Progress } from './progress.ts';
 import type { Settings } from './settings.ts';
 import { digestsOf, type ModelFacts } from './sidecar.ts';
-import { version } from './version.ts';
+import { version, versions } from './version.ts';
 
 export interface Job extends GroupKey {
   readonly task: Source['task'];
@@ -111,6 +111,7 @@ function dueOf(job: Job, source: Source, sample: number): Due {
   // Scores are kept with what they are of: a metric that is defined anew is measured anew.
   const made = {
     dsg: version,
+    onnxruntime: versions().onnxruntime,
     model: digestsOf(facts),
     card: model.card,
     ...recordOf(conditioning),
