@@ -14,9 +14,12 @@ export interface Posterior {
   readonly deviation: Tensor;
 }
 
-/** Names the noise of a sample, from 0. The first one is what a single restoration gives. */
+/**
+ * Names the noise of a sample, from 0. The first one is what a single restoration gives; the others
+ * are named as no file can be, so that they share their noise with no image.
+ */
 export function sampleName(name: string, index: number): string {
-  return index === 0 ? name : `${name}#${index}`;
+  return index === 0 ? name : `${name}\0${index}`;
 }
 
 /**

@@ -63,6 +63,13 @@ describe('samplePosterior', () => {
     expect(samples[0]).not.toEqual(samples[1]);
   });
 
+  it('names noise as no image can be named, but that of the first sample', () => {
+    expect(sampleName('deep/x', 0)).toBe('deep/x');
+    const names = ['x', 'x#1', 'x1'].flatMap((name) => [1, 2, 11].map((k) => sampleName(name, k)));
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of names) expect(name).toContain('\0');
+  });
+
   it.each([0, 1, NaN])('refuses %d samples', async (samples) => {
     await expect(samplePosterior(job, { ...options, samples })).rejects.toThrow(UserError);
   });
