@@ -110,9 +110,18 @@ function describe({ about, kind, value, otherwise, required }: Row<unknown>): st
 /** An integer from `min` to `max`. */
 export function integer(min: number, max = Number.MAX_SAFE_INTEGER): Kind<number> {
   const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
-  return numeric(`an integer, ${range}`, range, (v) => {
+  const kind = numeric(`an integer, ${range}`, range, (v) => {
     return Number.isSafeInteger(v) && v >= min && v <= max;
   });
+  if (max < Number.MAX_SAFE_INTEGER) return kind;
+  return {
+    ...kind,
+    parse(text) {
+      if (Number(text) > max)
+        throw new InvalidArgumentError(`Expected at most ${max}, up to which integers are exact.`);
+      return kind.parse(text);
+    },
+  };
 }
 
 /** An integer from 1, or a word that leaves it to dsg. */
