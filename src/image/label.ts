@@ -3,6 +3,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { decodeImage } from './read.ts';
 
 const lineHeight = 15;
+/** What XML 1.0 has no place for, escaped or not. */
+const unwritable = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu;
 
 /**
  * Lines of text, centred, black on white; blank where the machine has no fonts.
@@ -10,7 +12,10 @@ const lineHeight = 15;
  */
 export async function label(lines: readonly string[], width: number): Promise<Tensor> {
   const texts = lines.map((line, i) => {
-    const text = line.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+    const text = line
+      .replace(unwritable, '\uFFFD')
+      .replaceAll('&', '&amp;')
+      .replaceAll('<', '&lt;');
     return `<text x="${width / 2}" y="${lineHeight * (i + 0.8)}">${text}</text>`;
   });
   const height = lineHeight * lines.length;

@@ -12,3 +12,10 @@ test('characters that SVG has other uses for are words too', async () => {
   const [plain, marked] = [await label(['a'], 90), await label(['<b> & "c"'], 90)];
   expect(marked.shape).toEqual(plain.shape);
 });
+
+test.each(['\0', '\u001B[1m', '\uFFFF', '\uD800'])(
+  '%j, which XML does not have, is drawn for',
+  async (text) => {
+    expect((await label([`a${text}b`], 90)).shape).toEqual([3, 15, 90]);
+  },
+);
