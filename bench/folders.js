@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeImage } from '../dist/image/write.js';
 import { gaussian, noiseKey } from '../dist/tensor/noise.js';
@@ -18,7 +19,7 @@ const { positionals, values } = parseArgs({
   },
 });
 const root = mkdtempSync(join(tmpdir(), 'dsg-folders-'));
-const bin = new URL('../bin/dsg.js', import.meta.url).pathname;
+const bin = fileURLToPath(new URL('../bin/dsg.js', import.meta.url));
 
 async function folderOf(count) {
   const folder = join(root, `clean-${count}`);

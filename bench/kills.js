@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeImage } from '../dist/image/write.js';
 import { gaussian, noiseKey } from '../dist/tensor/noise.js';
@@ -21,7 +22,7 @@ const { values } = parseArgs({
 });
 const kills = Number(values.kills);
 const root = mkdtempSync(join(tmpdir(), 'dsg-kills-'));
-const bin = new URL('../bin/dsg.js', import.meta.url).pathname;
+const bin = fileURLToPath(new URL('../bin/dsg.js', import.meta.url));
 const clean = join(root, 'clean');
 mkdirSync(clean);
 for (let i = 0; i < Number(values.images); i++) {
