@@ -11,7 +11,7 @@ interface Element {
   readonly decode: (buffer: ArrayBuffer) => Float32Array;
 }
 
-/** By the dtype's name in the header. Typed arrays are little-endian wherever Node.js runs. */
+/** By the dtype's name in the header. Typed arrays are little-endian wherever onnxruntime-node is built for. */
 const ELEMENTS: Readonly<Record<string, Element>> = {
   '<f4': { bytes: 4, decode: (b) => new Float32Array(b) },
   '<f8': { bytes: 8, decode: (b) => Float32Array.from(new Float64Array(b)) },
