@@ -101,8 +101,8 @@ def plot(folder):
                 label=f't={t}',
             )
         axis.set(title=name, xlabel='step', ylabel='loss / loss at the first step')
-    axes[0].legend()
-    figure.tight_layout()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc='center right')
+    figure.tight_layout(rect=(0, 0, 0.9, 1))
     figure.savefig(folder / 'loss.png', dpi=90)
 
 
