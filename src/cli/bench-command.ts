@@ -1,6 +1,6 @@
 /** The command that makes the results of a benchmark again. */
 import type { BenchValues } from './commands/bench.ts';
-import { conditionOptions } from './conditioning.ts';
+import { conditionOptions } from './condition-options.ts';
 import { cardOptions } from './model-card.ts';
 import type { Table } from './options.ts';
 import { deviceOptions } from './run-options.ts';

@@ -6,7 +6,7 @@ import { resizeLanczos } from '../image/resize.ts';
 import { imageShape } from '../operators/operator.ts';
 import { canvasFor } from '../pipeline/canvas.ts';
 import { compare } from '../pipeline/evaluate.ts';
-import type { Task } from '../pipeline/degradation.ts';
+import type { Task } from '../pipeline/tasks.ts';
 import { makeFolder } from '../files/folder.ts';
 import { sha256 } from '../files/sha256.ts';
 import type { Model } from '../pipeline/model.ts';

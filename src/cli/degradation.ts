@@ -1,76 +1,13 @@
-/** The options that say how an image was, or is to be, degraded. */
+/** How an image was, or is to be, degraded: what the options come to. */
 import { UserError } from '../errors.ts';
-import { fit, FIT_MODES, type FitMode, type Size } from '../image/fit.ts';
+import { fit, type FitMode, type Size } from '../image/fit.ts';
 import { boxMask, inpainting, randomMask } from '../operators/inpainting.ts';
-import {
-  readKernel,
-  readMask,
-  tasks,
-  type Degradation,
-  type Task,
-} from '../pipeline/degradation.ts';
+import { readKernel, readMask, type Degradation } from '../pipeline/degradation.ts';
+import type { Task } from '../pipeline/tasks.ts';
 import { valuesHash } from '../pipeline/record.ts';
 import type { NoiseKey } from '../tensor/noise.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { choice, integer, option, positive, real, text, type Values } from './options.ts';
-
-const usual = { mask: 'random', scale: 4, size: 61, std: 3, sigma: 0.05 } as const;
-
-export const degradationOptions = {
-  task: option(
-    '-t, --task <task>',
-    'Simple',
-    'the degradation',
-    choice(tasks),
-    'that of the operator record beside the input',
-  ),
-  mask: option(
-    '--mask <file>',
-    'Simple',
-    'inpaint: image or .npy whose values of at least half of white are kept; or random, box',
-    text,
-    `${usual.mask} to simulate`,
-  ),
-  scale: option('--scale <k>', 'Simple', 'sr: factor of each side', integer(2), `${usual.scale}`),
-  kernelSize: option(
-    '--kernel-size <pixels>',
-    'Simple',
-    'deblur: window of the Gaussian, odd',
-    integer(1),
-    `${usual.size}`,
-  ),
-  kernelStd: option(
-    '--kernel-std <pixels>',
-    'Simple',
-    'deblur: standard deviation of the Gaussian',
-    positive,
-    `${usual.std}`,
-  ),
-  kernel: option(
-    '--kernel <file>',
-    'Simple',
-    'deblur: any kernel, .npy [h,w] as it is or an image scaled to sum 1',
-    text,
-    'the Gaussian',
-  ),
-  noise: option(
-    '--noise <sigma>',
-    'Simple',
-    'standard deviation of the noise to simulate, on images in [-1,1]',
-    real(0),
-    `${usual.sigma}`,
-  ),
-  fit: option(
-    '--fit <how>',
-    'Simple',
-    'bring images to the size that the model takes, or the scale divides; pad lets the model ' +
-      'see a margin around a smaller image, which keeps its size',
-    choice(FIT_MODES),
-    'other sizes are an error',
-  ),
-} as const;
-
-export type DegradationValues = Values<typeof degradationOptions>;
+import { usualDegradation as usual, type DegradationValues } from './degradation-options.ts';
 
 /** A degradation before the image is known: a mask may yet have to be drawn for its size. */
 export type Plan =

@@ -3,7 +3,7 @@ import { grid } from '../image/grid.ts';
 import { label } from '../image/label.ts';
 import { resizeLanczos } from '../image/resize.ts';
 import type { Scores } from '../metrics/catalogue.ts';
-import { tasks, type Task } from '../pipeline/degradation.ts';
+import { tasks, type Task } from '../pipeline/tasks.ts';
 import { compare } from '../pipeline/evaluate.ts';
 import type { Table, Value } from '../report/table.ts';
 import type { Tensor } from '../tensor/tensor.ts';

@@ -1,7 +1,7 @@
 /** What `dsg demo` compares. */
 import type { Card } from '../card/card.ts';
 import { preset } from '../guidance/presets.ts';
-import type { Task } from '../pipeline/degradation.ts';
+import type { Task } from '../pipeline/tasks.ts';
 import type { Method } from '../pipeline/method.ts';
 
 export const titles: Record<Task, string> = {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Cache } from '../cache/cache.ts';
 import { writeAtomic } from '../files/atomic.ts';
 import { writeImage } from '../image/write.ts';
-import { tasks, type Task } from '../pipeline/degradation.ts';
+import { tasks, type Task } from '../pipeline/tasks.ts';
 import { compare } from '../pipeline/evaluate.ts';
 import { defaultModel, loadModel, type Model } from '../pipeline/model.ts';
 import { protocol } from '../pipeline/protocol.ts';

@@ -10,13 +10,8 @@ import { operatorOf, type Degradation } from '../pipeline/degradation.ts';
 import { readRecord, recordPath } from '../pipeline/record.ts';
 import { noiseKey } from '../tensor/noise.ts';
 import { sameShape, showShape, type Tensor } from '../tensor/tensor.ts';
-import {
-  degradationFor,
-  planOf,
-  refuseContradiction,
-  type DegradationValues,
-  type Plan,
-} from './degradation.ts';
+import { degradationFor, planOf, refuseContradiction, type Plan } from './degradation.ts';
+import type { DegradationValues } from './degradation-options.ts';
 import { stemOf, type Input } from './inputs.ts';
 
 export interface Example {

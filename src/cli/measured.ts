@@ -1,6 +1,6 @@
 /** Writes measurements with the record of how they were made. */
 import { sha256 } from '../files/sha256.ts';
-import type { ImageFormat } from '../image/write.ts';
+import type { ImageFormat } from '../image/formats.ts';
 import { writeRecord } from '../pipeline/record.ts';
 import path from 'node:path';
 import { writeResult } from './destination.ts';

@@ -3,7 +3,7 @@ import type { Card } from '../card/card.ts';
 import { UserError } from '../errors.ts';
 import { preset } from '../guidance/presets.ts';
 import { recipeOf, recipes, type Recipe } from '../guidance/recipes.ts';
-import type { Task } from '../pipeline/degradation.ts';
+import type { Task } from '../pipeline/tasks.ts';
 import { usualBackwardRate, type Conduct, type Method } from '../pipeline/method.ts';
 import { choice, integer, option, positive, real, type Values } from './options.ts';
 

@@ -2,7 +2,7 @@
 import type { Loss } from '../losses/loss.ts';
 import { imageShape } from '../operators/operator.ts';
 import type { Condition } from '../pipeline/condition.ts';
-import type { Task } from '../pipeline/degradation.ts';
+import type { Task } from '../pipeline/tasks.ts';
 import type { Model } from '../pipeline/model.ts';
 import { posteriorOf } from '../pipeline/posterior.ts';
 import { cacheFor } from './caching.ts';

@@ -1,5 +1,5 @@
 /** Options of every command that samples: what runs it, and what it leaves behind. */
-import { IMAGE_FORMATS } from '../image/write.ts';
+import { IMAGE_FORMATS } from '../image/formats.ts';
 import { memories } from '../session/memory.ts';
 import { precisions } from '../session/precision.ts';
 import { choice, flag, integer, integerOr, option, optionWith, text } from './options.ts';

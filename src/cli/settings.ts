@@ -1,7 +1,7 @@
 /** The effective settings of a restoration: options, and presets where options are silent. */
 import type { Card } from '../card/card.ts';
 import { UserError } from '../errors.ts';
-import type { Task } from '../pipeline/degradation.ts';
+import type { Task } from '../pipeline/tasks.ts';
 import type { Method, SamplerChoice } from '../pipeline/method.ts';
 import {
   methodFor,

@@ -3,12 +3,9 @@
 import sharp from 'sharp';
 import { UserError } from '../errors.ts';
 import { writeAtomic } from '../files/atomic.ts';
+import type { ImageFormat } from './formats.ts';
 import { encodeNpy } from '../tensor/npy.ts';
 import { showShape, type Tensor } from '../tensor/tensor.ts';
-
-export const IMAGE_FORMATS = ['png', 'webp', 'tiff', 'npy'] as const;
-
-export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
 /**
  * Writes an image [3,H,W] atomically, without loss: clipped to [-1,1] and rounded to 8 bits, or as

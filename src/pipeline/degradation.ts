@@ -8,9 +8,6 @@ import { superResolution } from '../operators/superresolution.ts';
 import { readNpy } from '../tensor/npy.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 
-export const tasks = ['inpaint', 'sr', 'deblur'] as const;
-export type Task = (typeof tasks)[number];
-
 /** A degradation with all that defines it. */
 export type Degradation =
   /** `[1,H,W]`, 1 keeps a pixel and 0 hides it. */

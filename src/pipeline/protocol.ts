@@ -1,7 +1,7 @@
 /** How articles make their measurements, read from configs/protocols.json. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { Task } from './degradation.ts';
+import type { Task } from './tasks.ts';
 
 export const protocolNames = ['article', 'dps', 'diffpir'] as const;
 export type ProtocolName = (typeof protocolNames)[number];

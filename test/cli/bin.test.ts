@@ -61,6 +61,11 @@ describe.skipIf(!existsSync(join(root, 'dist/cli/main.js')))('loads', () => {
     (line) => expect(packagesOf(line.split(' '))).toEqual(['commander']),
   );
 
+  it.each(['restore', 'generate', 'bench', 'inspect'])(
+    'neither networks nor images for the help of %s',
+    (name) => expect(packagesOf([name, '--help']).sort()).toEqual(['commander', 'zod']),
+  );
+
   it('what a command takes once it runs', () => {
     const packages = packagesOf(['report', join(folder, 'missing.json'), '-o', 'report.html']);
     expect(packages).toEqual(expect.arrayContaining(['sharp', 'zod']));

@@ -1,8 +1,8 @@
 /** `dsg bench` */
-import { tasks, type Task } from '../../pipeline/degradation.ts';
+import { tasks, type Task } from '../../pipeline/tasks.ts';
 import { protocolNames } from '../../pipeline/protocol.ts';
-import { conditionOptions } from '../conditioning.ts';
-import { degradationOptions } from '../degradation.ts';
+import { conditionOptions } from '../condition-options.ts';
+import { degradationOptions } from '../degradation-options.ts';
 import { byMetric } from '../limits.ts';
 import { cardOptions } from '../model-card.ts';
 import {

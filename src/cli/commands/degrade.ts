@@ -1,7 +1,7 @@
 /** `dsg degrade` */
-import { IMAGE_FORMATS } from '../../image/write.ts';
-import { tasks } from '../../pipeline/degradation.ts';
-import { degradationOptions } from '../degradation.ts';
+import { IMAGE_FORMATS } from '../../image/formats.ts';
+import { tasks } from '../../pipeline/tasks.ts';
+import { degradationOptions } from '../degradation-options.ts';
 import {
   choice,
   flag,

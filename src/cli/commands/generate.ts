@@ -1,5 +1,5 @@
 /** `dsg generate` */
-import { conditionOptions } from '../conditioning.ts';
+import { conditionOptions } from '../condition-options.ts';
 import { lossOptions } from '../loss-options.ts';
 import { cardOptions } from '../model-card.ts';
 import { integer, option, optionWith, requiredOption, text, type Values } from '../options.ts';

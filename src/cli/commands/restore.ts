@@ -1,6 +1,6 @@
 /** `dsg restore` */
-import { conditionOptions } from '../conditioning.ts';
-import { degradationOptions } from '../degradation.ts';
+import { conditionOptions } from '../condition-options.ts';
+import { degradationOptions } from '../degradation-options.ts';
 import { lossOptions } from '../loss-options.ts';
 import { cardOptions } from '../model-card.ts';
 import { flag, integer, integerOr, option, optionWith, requiredOption, text } from '../options.ts';

@@ -1,0 +1,3 @@
+/** The degradations by name. */
+export const tasks = ['inpaint', 'sr', 'deblur'] as const;
+export type Task = (typeof tasks)[number];
