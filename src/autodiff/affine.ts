@@ -1,7 +1,7 @@
 /** Two affine maps in a row, as a UNet's normalizations and their modulation are, written as one. */
 import type { NodeProto } from 'onnx-buf';
 import type { GraphBuilder } from '../onnx/builder.ts';
-import { producers, valueOf, type Value } from '../onnx/graph.ts';
+import { producers, useCounts, valueOf, type Value } from '../onnx/graph.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 
 /** A coefficient has at most this share of the elements of what it multiplies. */
@@ -19,10 +19,7 @@ interface Step {
 export function mergeAffine(b: GraphBuilder): void {
   const { graph } = b;
   const maker = producers(graph);
-  const uses = new Map<string, number>();
-  for (const node of graph.nodes)
-    for (const name of node.input) uses.set(name, (uses.get(name) ?? 0) + 1);
-  for (const { name } of graph.outputs) uses.set(name, (uses.get(name) ?? 0) + 1);
+  const uses = useCounts(graph);
 
   /** `type(x, small)` as a step from x, in either order of its operands. */
   const step = (node: NodeProto | undefined, type: string): Step | undefined => {

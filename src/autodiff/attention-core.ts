@@ -7,10 +7,9 @@
  * second time.
  */
 import type { NodeProto } from 'onnx-buf';
-import { blocksOf, type Attention } from '../onnx/attention.ts';
+import { takenApart, type Attention } from '../onnx/attention.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
-import { sizeOf } from '../tensor/tensor.ts';
 import type { Composite, Surroundings } from './composites.ts';
 
 /** q `[...,queries,d]`, kᵀ `[...,d,keys]`, v `[...,keys,e]` and the gradient g `[...,queries,e]`. */
@@ -50,36 +49,27 @@ export function attentionCore(
 
 /** P = softmax(s q kᵀ), dP = g vᵀ and dS = P (dP − Σ dP P). No product has P or dS transposed. */
 function attentionGradients(b: GraphBuilder, { q, kT, v, g }: Operands, scale: number): Gradients {
-  const turned = (m: Value): Value => {
-    const end = m.shape.length - 1;
-    return b.transpose(m, [...m.shape.keys()].with(end, end - 1).with(end - 1, end));
-  };
   const scaled = b.scale(q, scale);
   const p = b.op('Softmax', [b.matMul(scaled, kT)], { axis: -1 });
-  const dP = b.matMul(g, turned(v));
+  const dP = b.matMul(g, b.swapLast(v));
   const dS = b.mul(p, b.sub(dP, b.reduce('Sum', b.mul(dP, p), [-1])));
   return [
-    b.scale(b.matMul(dS, turned(kT)), scale),
-    b.matMul(turned(scaled), dS),
-    turned(b.matMul(turned(g), p)),
+    b.scale(b.matMul(dS, b.swapLast(kT)), scale),
+    b.matMul(b.swapLast(scaled), dS),
+    b.swapLast(b.matMul(b.swapLast(g), p)),
   ];
 }
 
 /** The same, a block of queries at a time. */
 export function inSlices(b: GraphBuilder, { q, kT, v, g }: Operands, scale: number): Gradients {
-  const [queries = 1, keys = 1] = [q.shape.at(-2), kT.shape.at(-1)];
-  const heads = sizeOf(q.shape.slice(0, -2));
-  const blocks = blocksOf(queries, keys);
-  const byHead = (m: Value): Value => b.reshape(m, [heads, ...m.shape.slice(-2)]);
-  const byBlock = (m: Value): Value =>
-    b.reshape(m, [heads, blocks, queries / blocks, m.shape.at(-1) as number]);
+  const { byHead, byBlock } = takenApart(b, q, kT);
   const gradients = b.scan([byBlock(q), byHead(kT), byHead(v), byBlock(g)], (head, slices) => {
     const [hq, hkT, hv, hg] = slices as [Value, Value, Value, Value];
     const [dq, dkT, dv] = head.scan([hq, hg], (block, [bq, bg]) => [
       ...attentionGradients(block, { q: bq as Value, kT: hkT, v: hv, g: bg as Value }, scale),
     ]) as unknown as Gradients;
     const sum = (m: Value): Value => head.reduce('Sum', m, [0], false);
-    return [head.reshape(dq, [queries, dq.shape.at(-1) as number]), sum(dkT), sum(dv)];
+    return [head.reshape(dq, q.shape.slice(-2)), sum(dkT), sum(dv)];
   });
   const [dq, dkT, dv] = gradients as unknown as Gradients;
   return [b.reshape(dq, q.shape), b.reshape(dkT, kT.shape), b.reshape(dv, v.shape)];

@@ -2,7 +2,7 @@
 import type { NodeProto } from 'onnx-buf';
 import { attentionFinder, type Attention } from '../onnx/attention.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
-import { producers, valueOf, type Graph, type Value } from '../onnx/graph.ts';
+import { producers, useCounts, valueOf, type Graph, type Value } from '../onnx/graph.ts';
 import { attentionCore } from './attention-core.ts';
 import type { Path } from './gradients.ts';
 import { normalizedSilu } from './normalized-silu.ts';
@@ -28,10 +28,7 @@ export interface Surroundings {
 
 /** The composites on a path, by the node that comes last in each. */
 export function composites(graph: Graph, path: Path, forms: Forms): Map<NodeProto, Composite> {
-  const uses = new Map<string, number>();
-  for (const node of graph.nodes)
-    for (const name of node.input) uses.set(name, (uses.get(name) ?? 0) + 1);
-  for (const { name } of graph.outputs) uses.set(name, (uses.get(name) ?? 0) + 1);
+  const uses = useCounts(graph);
   const maker = producers(graph);
   const found = new Map<NodeProto, Composite>();
   const attentionOf = attentionFinder(graph);

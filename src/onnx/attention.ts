@@ -1,7 +1,8 @@
 /** Attention written as two matrix products with a softmax between them: softmax(s q kᵀ) v. */
 import type { NodeProto } from 'onnx-buf';
 import { intAttr } from './attributes.ts';
-import { constantNumbers, producers, reads, valueOf, type Graph, type Value } from './graph.ts';
+import type { GraphBuilder } from './builder.ts';
+import { constantNumbers, producers, useCounts, valueOf, type Graph, type Value } from './graph.ts';
 import { sameShape, sizeOf } from '../tensor/tensor.ts';
 
 /**
@@ -26,9 +27,7 @@ export interface Attention {
 /** Finds attentions of many weights by the product that comes last in them. */
 export function attentionFinder(graph: Graph): (last: NodeProto) => Attention | undefined {
   const maker = producers(graph);
-  const uses = new Map<string, number>();
-  for (const name of [...graph.nodes.flatMap(reads), ...graph.outputs.map((o) => o.name)])
-    uses.set(name, (uses.get(name) ?? 0) + 1);
+  const uses = useCounts(graph);
   const value = (name: string | undefined): Value => valueOf(graph, name ?? '');
   const only = (name: string | undefined): NodeProto | undefined =>
     uses.get(name ?? '') === 1 ? maker.get(name ?? '') : undefined;
@@ -56,8 +55,23 @@ export function attentionFinder(graph: Graph): (last: NodeProto) => Attention | 
   };
 }
 
+/** An attention's matrices `[...,n,m]` by head, and by block of queries in each. */
+export function takenApart(
+  b: GraphBuilder,
+  q: Value,
+  kT: Value,
+): { byHead(m: Value): Value; byBlock(m: Value): Value } {
+  const [queries = 1, keys = 1] = [q.shape.at(-2), kT.shape.at(-1)];
+  const heads = sizeOf(q.shape.slice(0, -2));
+  const blocks = blocksOf(queries, keys);
+  return {
+    byHead: (m) => b.reshape(m, [heads, ...m.shape.slice(-2)]),
+    byBlock: (m) => b.reshape(m, [heads, blocks, queries / blocks, m.shape.at(-1) as number]),
+  };
+}
+
 /** The fewest blocks of equally many queries that are small enough; one where only far more would be. */
-export function blocksOf(queries: number, keys: number): number {
+function blocksOf(queries: number, keys: number): number {
   const fewest = Math.ceil((queries * keys) / largestBlock);
   for (let blocks = fewest; blocks <= 4 * fewest; blocks++)
     if (queries % blocks === 0) return blocks;

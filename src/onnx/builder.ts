@@ -40,6 +40,11 @@ export class GraphBuilder extends NodeBuilder {
   transpose(x: Value, perm: readonly number[]): Value {
     return perm.every((p, i) => p === i) ? x : this.op('Transpose', [x], { perm });
   }
+  /** Every matrix `[...,n,m]` transposed. */
+  swapLast(x: Value): Value {
+    const last = x.shape.length - 1;
+    return this.transpose(x, [...x.shape.keys()].with(last, last - 1).with(last - 1, last));
+  }
   expand(x: Value, shape: readonly number[]): Value {
     return sameShape(x.shape, shape) ? x : this.op('Expand', [x, this.ints(shape)]);
   }

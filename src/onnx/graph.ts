@@ -67,6 +67,14 @@ export function reads(node: NodeProto): string[] {
   return [...node.input, ...captured];
 }
 
+/** How often each value is read, by nodes, by their bodies and as an output of the graph. */
+export function useCounts({ nodes, outputs }: Graph): Map<string, number> {
+  const uses = new Map<string, number>();
+  for (const name of [...nodes.flatMap(reads), ...outputs.map((o) => o.name)])
+    uses.set(name, (uses.get(name) ?? 0) + 1);
+  return uses;
+}
+
 export function producers(graph: Graph): Map<string, NodeProto> {
   const map = new Map<string, NodeProto>();
   for (const node of graph.nodes) for (const out of node.output) if (out) map.set(out, node);

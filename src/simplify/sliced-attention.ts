@@ -1,9 +1,8 @@
 /** Attentions of many weights, a block of queries of a head at a time. */
 import type { NodeProto } from 'onnx-buf';
-import { attentionFinder, blocksOf, type Attention } from '../onnx/attention.ts';
+import { attentionFinder, takenApart, type Attention } from '../onnx/attention.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
-import { sizeOf } from '../tensor/tensor.ts';
 
 /**
  * Rewrites attentions so that never more than a block of their weights is held, which computes the same
@@ -44,21 +43,13 @@ export function sliceAttention(
 }
 
 function inSlices(b: GraphBuilder, { q, kT, v, scale }: Attention): Value {
-  const [queries = 1, size = 1] = q.shape.slice(-2);
-  const [keys = 1, width = 1] = v.shape.slice(-2);
-  const lead = q.shape.slice(0, -2);
-  const heads = sizeOf(lead);
-  const blocks = blocksOf(queries, keys);
-  const inputs = [
-    b.reshape(q, [heads, blocks, queries / blocks, size]),
-    b.reshape(kT, [heads, size, keys]),
-    b.reshape(v, [heads, keys, width]),
-  ];
+  const { byHead, byBlock } = takenApart(b, q, kT);
+  const inputs = [byBlock(q), byHead(kT), byHead(v)];
   const [y] = b.scan(inputs, (head, [hq, hkT, hv]) =>
     head.scan([hq as Value], (block, [bq]) => {
       const scores = block.matMul(block.scale(bq as Value, scale), hkT as Value);
       return [block.matMul(block.op('Softmax', [scores], { axis: -1 }), hv as Value)];
     }),
   );
-  return b.reshape(y as Value, [...lead, queries, width]);
+  return b.reshape(y as Value, [...q.shape.slice(0, -1), v.shape.at(-1) as number]);
 }

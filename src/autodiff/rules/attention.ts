@@ -49,8 +49,6 @@ function pack({ b }: RuleContext, v: Value, like: Value): Value {
   return like.shape.length === 4 ? v : b.reshape(b.transpose(v, [0, 2, 1, 3]), like.shape);
 }
 
-const turned = ({ b }: RuleContext, v: Value): Value => b.transpose(v, [0, 1, 3, 2]);
-
 interface Operands {
   /** Queries, keys, values and g; queries that share a key head are rows of one matrix. */
   readonly q: Value;
@@ -83,7 +81,7 @@ function sliced(c: RuleContext): Gradients | undefined {
   if (c.forms.attention !== 'sliced' || !large || !plain) return undefined;
   return c.shared('sliced', () => {
     const { k, ...operands } = operandsOf(c);
-    return inSlices(c.b, { ...operands, kT: turned(c, k) }, scaleOf(c));
+    return inSlices(c.b, { ...operands, kT: c.b.swapLast(k) }, scaleOf(c));
   });
 }
 
@@ -102,9 +100,9 @@ function recomputed(c: RuleContext): Recomputed {
     const { batch, queryHeads, queries, keys } = headsOf(c);
     const { k, v, g, ...operands } = operandsOf(c);
     const q = b.scale(operands.q, scaleOf(c));
-    const scores = b.reshape(b.matMul(q, turned(c, k)), [batch, queryHeads, queries, keys]);
+    const scores = b.reshape(b.matMul(q, c.b.swapLast(k)), [batch, queryHeads, queries, keys]);
     const p = grouped(c, b.op('Softmax', [masked(c, scores)], { axis: -1 }));
-    const ds = throughSoftmax(c, p, b.matMul(g, turned(c, v)), -1);
+    const ds = throughSoftmax(c, p, b.matMul(g, c.b.swapLast(v)), -1);
     return { q, p, ds };
   });
 }
@@ -153,13 +151,13 @@ function queryGradient(c: RuleContext): Value {
 
 function keyGradient(c: RuleContext): Value {
   const bySlices = sliced(c);
-  if (bySlices) return pack(c, turned(c, bySlices[1]), c.w);
+  if (bySlices) return pack(c, c.b.swapLast(bySlices[1]), c.w);
   const { ds, q } = recomputed(c);
-  return pack(c, c.b.matMul(turned(c, ds), q), c.w);
+  return pack(c, c.b.matMul(c.b.swapLast(ds), q), c.w);
 }
 
 function valueGradient(c: RuleContext): Value {
-  const dv = sliced(c)?.[2] ?? c.b.matMul(turned(c, recomputed(c).p), operandsOf(c).g);
+  const dv = sliced(c)?.[2] ?? c.b.matMul(c.b.swapLast(recomputed(c).p), operandsOf(c).g);
   return pack(c, dv, c.input(2) as Value);
 }
 

@@ -32,16 +32,11 @@ function flat({ b }: RuleContext, v: Value): Value {
   return b.reshape(v, [sizeOf(v.shape) / columns, columns]);
 }
 
-function swapLast({ b }: RuleContext, v: Value): Value {
-  const last = v.shape.length - 1;
-  return b.transpose(v, [...v.shape.keys()].with(last, last - 1).with(last - 1, last));
-}
-
 /** G Bᵀ. */
 function matMulLeft(c: RuleContext): Value {
   const { b, x, w } = c;
   const g = asMatrices(c);
-  if (w.shape.length > 2) return b.matMul(g, swapLast(c, w));
+  if (w.shape.length > 2) return b.matMul(g, b.swapLast(w));
   const matrix = isVector(w) ? b.reshape(w, [...w.shape, 1]) : w;
   return b.reshape(b.op('Gemm', [flat(c, g), matrix], { transB: 1 }), x.shape);
 }
@@ -52,7 +47,7 @@ function matMulRight(c: RuleContext): Value {
   const g = asMatrices(c);
   if (w.shape.length <= 2)
     return b.reshape(b.op('Gemm', [flat(c, x), flat(c, g)], { transA: 1 }), w.shape);
-  return b.matMul(isVector(x) ? b.reshape(x, [...x.shape, 1]) : swapLast(c, x), g);
+  return b.matMul(isVector(x) ? b.reshape(x, [...x.shape, 1]) : b.swapLast(x), g);
 }
 
 // Gemm: y = α A' B' + β C, where A' and B' are A and B or their transposes.
