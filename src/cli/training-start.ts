@@ -18,6 +18,7 @@ import type { LabelInput } from '../training/trainer.ts';
 import type { TrainValues } from './commands/train.ts';
 import { findInputs } from './inputs.ts';
 import { cardOverrides } from './model-card.ts';
+import { usualTraining } from './training-defaults.ts';
 
 /** The network that training begins with. */
 export interface Start {
@@ -30,14 +31,11 @@ export interface Start {
   readonly origin: string | undefined;
 }
 
-/** How often the class is withheld if nothing is said: Ho & Salimans (2022) found 0.1 and 0.2 best. */
-export const usualPUncond = 0.1;
-
 /** Kinds of shapes if no number is given. */
 const usualKinds = 5;
 const usualSize = 32;
-/** The form of a new network where nothing is said. */
-const usualForm = { width: 32, levels: 3, blocks: 1 } as const;
+/** Options of the form of a new network. */
+const formOptions = ['width', 'levels', 'blocks'] as const;
 
 /**
  * The images that `data` names: `shapes`, or a folder.
@@ -113,8 +111,8 @@ export async function networkFor(dataset: Dataset, values: TrainValues): Promise
 }
 
 function newNetwork(dataset: Dataset, values: TrainValues): Start {
-  const { width, levels, blocks } = { ...usualForm, ...formOf(values) };
-  const { seed, schedule = 'linear' } = values;
+  const { width = usualTraining.width, levels = usualTraining.levels } = values;
+  const { blocks = usualTraining.blocks, seed, schedule = 'linear' } = values;
   const [channels, size] = dataset.shape;
   const count = dataset.classes.length;
   const shape = { channels, size, width, levels, blocks, ...(count > 0 && { classes: count }) };
@@ -134,22 +132,12 @@ function newNetwork(dataset: Dataset, values: TrainValues): Start {
   };
 }
 
-/** What was said of the form of a new network. */
-function formOf(values: TrainValues): Partial<Record<keyof typeof usualForm, number>> {
-  const { width, levels, blocks } = values;
-  return {
-    ...(width !== undefined && { width }),
-    ...(levels !== undefined && { levels }),
-    ...(blocks !== undefined && { blocks }),
-  };
-}
-
 async function givenNetwork(init: string, dataset: Dataset, values: TrainValues): Promise<Start> {
   if (path.resolve(init) === path.resolve(values.output))
     throw new UserError(`${init}: the trained model would replace the one to start from`, {
       hint: 'choose another -o',
     });
-  const idle = Object.keys(formOf(values)).map((name) => `--${name}`);
+  const idle = formOptions.filter((name) => values[name] !== undefined).map((name) => `--${name}`);
   if (idle.length > 0)
     throw new UserError(
       `${idle.join(', ')}: for new networks, and that of --init ${init} has its own form`,
@@ -171,7 +159,7 @@ async function givenNetwork(init: string, dataset: Dataset, values: TrainValues)
     );
   if (known && known.count !== count)
     throw new UserError(`${init}: tells ${known.count} classes apart, the images have ${count}`);
-  if (known && (values.pUncond ?? usualPUncond) > 0 && known.null === undefined)
+  if (known && (values.pUncond ?? usualTraining.pUncond) > 0 && known.null === undefined)
     throw new UserError(`${init}: its card names no null token, which --p-uncond needs`, {
       hint: 'add --p-uncond 0, or --card classes.null=N',
     });

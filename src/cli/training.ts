@@ -16,22 +16,23 @@ import { showDuration } from './progress.ts';
 import { openReport } from './report.ts';
 import { openTrainingLog } from './training-log.ts';
 import { openTrainingProgress } from './training-progress.ts';
-import { networkFor, readDataset, usualPUncond, type Start } from './training-start.ts';
+import { usualTraining } from './training-defaults.ts';
+import { networkFor, readDataset, type Start } from './training-start.ts';
 import { version } from './version.ts';
 
 /** @returns the exit code: 130 if it was interrupted, with everything saved */
-export async function trainModel(data: string, values: TrainValues, io: Io): Promise<number> {
-  const files = filesFor(values.output);
-  if (!values.resume && existsSync(files.state))
+export async function trainModel(data: string, given: TrainValues, io: Io): Promise<number> {
+  const files = filesFor(given.output);
+  if (!given.resume && existsSync(files.state))
     throw new UserError(`${files.state}: there is a checkpoint of an earlier run`, {
       hint: 'add --resume to go on from it, or delete it to begin anew',
     });
-  const dataset = await readDataset(data, values, io.signal);
-  const start = await networkFor(dataset, values);
+  const dataset = await readDataset(data, given, io.signal);
+  const start = await networkFor(dataset, given);
   const { label, model, card } = start;
-  const { pUncond = usualPUncond } = values;
+  const values = { ...given, pUncond: given.pUncond ?? usualTraining.pUncond };
   const settings = settingsOf(dataset, start, values);
-  const trainer = await openTrainer({ ...values, pUncond, model, card, dataset, label });
+  const trainer = await openTrainer({ ...values, model, card, dataset, label });
   try {
     if (existsSync(files.state)) {
       const state = await readState(files.state, trainer.layout, settings);
@@ -48,13 +49,16 @@ export async function trainModel(data: string, values: TrainValues, io: Io): Pro
   }
 }
 
+/** The options, with what holds where they are silent. */
+type RunValues = TrainValues & { readonly pUncond: number };
+
 interface Run {
   readonly trainer: Trainer;
   readonly dataset: Dataset;
   readonly start: Start;
   readonly settings: Settings;
   readonly files: Files;
-  readonly values: TrainValues;
+  readonly values: RunValues;
 }
 
 async function takeSteps(run: Run, io: Io): Promise<number> {
@@ -155,7 +159,7 @@ function filesFor(output: string): Files {
 }
 
 /** All that the weights follow from, beside the number of steps. */
-function settingsOf(dataset: Dataset, { identity, card }: Start, values: TrainValues): Settings {
+function settingsOf(dataset: Dataset, { identity, card }: Start, values: RunValues): Settings {
   return {
     data: dataset.identity,
     network: identity,
@@ -163,7 +167,7 @@ function settingsOf(dataset: Dataset, { identity, card }: Start, values: TrainVa
     batch: values.batch,
     rate: values.rate,
     ema: values.ema,
-    'p-uncond': values.pUncond ?? usualPUncond,
+    'p-uncond': values.pUncond,
     clip: values.clip,
     'weight-decay': values.weightDecay,
     seed: values.seed,
@@ -181,10 +185,10 @@ function describe(trainer: Trainer, dataset: Dataset, { label }: Start): string 
 function trainedCard(
   { card, origin }: Start,
   dataset: Dataset,
-  values: TrainValues,
+  values: RunValues,
   step: number,
 ): CardFile {
-  const { output, batch, rate, ema, pUncond = usualPUncond, seed } = values;
+  const { output, batch, rate, ema, pUncond, seed } = values;
   const withheld = dataset.classes.length > 0 ? `, class withheld with probability ${pUncond}` : '';
   return {
     ...card,

@@ -14,6 +14,7 @@ import {
   type Values,
 } from '../options.ts';
 import { defineCommand } from './command.ts';
+import { usualTraining } from '../training-defaults.ts';
 
 const options = {
   output: requiredOption('-o, --output <file>', 'Simple', 'ONNX file to write', text),
@@ -45,7 +46,7 @@ const options = {
     'Training',
     'how often the class is withheld, so that the network can be guided without a classifier',
     real(0, 1),
-    '0.1',
+    `${usualTraining.pUncond}`,
   ),
   schedule: option(
     '--schedule <name>',
@@ -82,16 +83,22 @@ const options = {
     'Network',
     'channels of the first level of a new network, a multiple of 8; the others have twice as many',
     integer(8),
-    '32',
+    `${usualTraining.width}`,
   ),
   levels: option(
     '--levels <n>',
     'Network',
     'its levels, each of half the side',
     integer(1, 8),
-    '3',
+    `${usualTraining.levels}`,
   ),
-  blocks: option('--blocks <n>', 'Network', 'its residual blocks a level', integer(1, 16), '1'),
+  blocks: option(
+    '--blocks <n>',
+    'Network',
+    'its residual blocks a level',
+    integer(1, 16),
+    `${usualTraining.blocks}`,
+  ),
   every: optionWith(
     '--checkpoint-every <n>',
     'Output',
