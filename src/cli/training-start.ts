@@ -8,6 +8,7 @@ import { UserError } from '../errors.ts';
 import { modelInput } from '../onnx/dims.ts';
 import type { OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
+import { sameFile } from '../files/place.ts';
 import { sha256 } from '../files/sha256.ts';
 import { loadModel } from '../pipeline/model.ts';
 import type { Dataset } from '../training/dataset.ts';
@@ -133,7 +134,7 @@ function newNetwork(dataset: Dataset, values: TrainValues): Start {
 }
 
 async function givenNetwork(init: string, dataset: Dataset, values: TrainValues): Promise<Start> {
-  if (path.resolve(init) === path.resolve(values.output))
+  if (await sameFile(init, values.output))
     throw new UserError(`${init}: the trained model would replace the one to start from`, {
       hint: 'choose another -o',
     });

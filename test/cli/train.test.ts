@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../helpers/folder.ts';
@@ -31,6 +31,7 @@ beforeAll(async () => {
   await train('whole', ['--steps', '6', '--checkpoint-every', '4']);
   for (const name of ['photos/cats/1', 'photos/cats/2', 'photos/dogs/1', 'mixed/cats/1', 'mixed/2'])
     await writePicture(at(`${name}.png`), 12);
+  symlinkSync(at('whole.onnx'), at('link.onnx'));
   writeShrinking(at('no-weights.onnx'));
   writeFileSync(at('no-null.onnx'), bytes('whole.onnx'));
   const classes = { input: 'y', count: 3 };
@@ -200,6 +201,12 @@ describe('refused', () => {
       'to replace the model to start from',
       'shapes',
       ['--init', at('whole.onnx'), '-o', at('./whole.onnx'), '--resume'],
+      'the trained model would replace the one to start from',
+    ],
+    [
+      'to replace it through a link',
+      'shapes',
+      ['--init', at('link.onnx'), '-o', at('whole.onnx'), '--resume'],
       'the trained model would replace the one to start from',
     ],
     [
