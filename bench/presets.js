@@ -24,6 +24,7 @@ const { positionals, values } = parseArgs({
     steps: { type: 'string', default: '20,50,100' },
     tasks: { type: 'string', default: 'inpaint,sr,deblur' },
     intervals: { type: 'string', default: '1,2' },
+    whiten: { type: 'string', default: '0,0.1' },
     threads: { type: 'string', default: '2' },
     device: { type: 'string', default: 'cpu' },
     precision: { type: 'string', default: 'fp32' },
@@ -55,13 +56,13 @@ const tried = existsSync(values.tried) ? JSON.parse(readFileSync(values.tried, '
 
 /** Mean PSNR in dB of one sample of every image; the noise is the same for all settings. */
 async function score(restorer, task, steps, method) {
-  const key = [task, steps, ...Object.values(method)].join(' ');
+  const key = [task, steps, ...Object.entries(method).flat().slice(1)].join(' ');
   if (!(key in tried)) {
     const found = { psnr: [], ssim: [] };
     for (const { name, image } of images) {
       const operator = tasks[task](name);
       const measurement = await degrade(operator, image, { sigma, seed, name });
-      const run = restorer.restore([{ name, operator, measurement, method }]);
+      const run = restorer.restore([{ name, operator, measurement, sigma, method }]);
       let next = await run.next();
       while (!next.done) next = await run.next();
       found.psnr.push(psnr(next.value[0], image));
@@ -97,10 +98,12 @@ async function climb(start, ratios, largest, value) {
   return { value: rounded(best * ratios.at(-1) ** shift), score: middle };
 }
 
+const numbers = (list) => list.split(',').map(Number);
+
 const presets = {};
 for (const task of values.tasks.split(',')) {
   const found = { dps: {}, dsg: {} };
-  for (const steps of values.steps.split(',').map(Number)) {
+  for (const steps of numbers(values.steps)) {
     const { presets: prior } = model.card;
     const stepSize = preset(task, 'dps', steps, prior).stepSize / enlargement;
     const { rate } = preset(task, 'dsg', steps, prior);
@@ -114,23 +117,29 @@ for (const task of values.tasks.split(',')) {
     });
     // The articles' values suit another network, and at few steps are far from the best.
     const ratios = prior === 'article' ? [2, Math.SQRT2] : [Math.SQRT2];
-    const dps = await climb(stepSize, ratios, Infinity, (v) =>
-      score(restorer, task, steps, { name: 'dps', stepSize: v }),
-    );
-    const dsg = (interval, from, by) =>
-      climb(from, by, 1, (v) => score(restorer, task, steps, { name: 'dsg', rate: v, interval }));
-    const settings = [];
-    for (const interval of values.intervals.split(',').map(Number)) {
-      // The fewer steps are guided, the further each has to go.
-      const from = (settings[0]?.value ?? rate) * Math.sqrt(interval);
-      settings.push({
-        interval,
-        ...(await dsg(interval, from, settings[0] ? [Math.SQRT2] : ratios)),
-      });
+    const [dps, dsg] = [[], []];
+    for (const whiten of numbers(values.whiten)) {
+      const said = whiten > 0 ? { whiten } : {};
+      // A whitened residual is shorter; how far a step goes is only near that of the norm.
+      const from = dps.at(-1)?.value ?? stepSize;
+      const top = await climb(from, dps.length > 0 ? [2, Math.SQRT2] : ratios, Infinity, (v) =>
+        score(restorer, task, steps, { name: 'dps', stepSize: v, ...said }),
+      );
+      dps.push({ ...top, said });
+      for (const interval of numbers(values.intervals)) {
+        // The fewer steps are guided, the further each has to go.
+        const start =
+          (dsg.at(-1)?.value ?? rate) * Math.sqrt(interval / (dsg.at(-1)?.interval ?? 1));
+        const top = await climb(start, dsg.length > 0 ? [Math.SQRT2] : ratios, 1, (v) =>
+          score(restorer, task, steps, { name: 'dsg', rate: v, interval, ...said }),
+        );
+        dsg.push({ ...top, interval, said });
+      }
     }
-    const best = settings.reduce((a, b) => (b.score > a.score ? b : a));
-    found.dps[steps] = { stepSize: Number((dps.value * enlargement).toPrecision(3)) };
-    found.dsg[steps] = { interval: best.interval, rate: best.value };
+    const best = (settings) => settings.reduce((a, b) => (b.score > a.score ? b : a));
+    const { value, said } = best(dps);
+    found.dps[steps] = { stepSize: Number((value * enlargement).toPrecision(3)), ...said };
+    found.dsg[steps] = { interval: best(dsg).interval, rate: best(dsg).value, ...best(dsg).said };
     await restorer.release();
     console.log(`${task} ${steps}: ${JSON.stringify(found)}`);
   }

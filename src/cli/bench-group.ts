@@ -158,7 +158,7 @@ async function restoreCell(
   // The first sample is what `dsg restore` gives; further ones differ in name, hence in noise.
   const name = sampleName(source.input.name, sample);
   const { image, loss, seconds, secondsPerStep } = await sampleOne(
-    restorer.restore([{ name, measurement, operator, condition }], io.signal),
+    restorer.restore([{ name, measurement, operator, sigma, condition }], io.signal),
     progress,
   );
   const scores: Scores = {

@@ -1,4 +1,5 @@
 /** The options that say how an image was, or is to be, degraded. */
+import { usualSigma } from '../guided/measured.ts';
 import { FIT_MODES } from '../image/fit.ts';
 import { tasks } from '../pipeline/tasks.ts';
 import { choice, integer, option, positive, real, text, type Values } from './options.ts';
@@ -9,7 +10,7 @@ export const usualDegradation = {
   scale: 4,
   size: 61,
   std: 3,
-  sigma: 0.05,
+  sigma: usualSigma,
 } as const;
 
 export const degradationOptions = {
@@ -58,7 +59,7 @@ export const degradationOptions = {
   noise: option(
     '--noise <sigma>',
     'Simple',
-    'standard deviation of the noise to simulate, on images in [-1,1]',
+    'standard deviation of the noise, simulated or in the measurements, on images in [-1,1]',
     real(0),
     `${usualDegradation.sigma}`,
   ),

@@ -45,7 +45,7 @@ export async function planOf(values: DegradationValues): Promise<Plan> {
   }
 }
 
-/** σ of the noise to simulate. */
+/** σ of the noise: to simulate, or of a measurement that nothing is known of. */
 export function sigmaOf(values: DegradationValues): number {
   return values.noise ?? usual.sigma;
 }
@@ -68,12 +68,13 @@ function refuseForeign(values: DegradationValues, task: Task | undefined): void 
 }
 
 /**
- * @param record name of the record, for the message
+ * @param recorded what the record says, σ its noise
+ * @param record its name, for the message
  * @throws UserError for an option that says otherwise than the record
  */
 export async function refuseContradiction(
   values: DegradationValues,
-  recorded: Degradation,
+  { degradation: recorded, sigma }: { readonly degradation: Degradation; readonly sigma: number },
   record: string,
 ): Promise<void> {
   const refuse = (name: string, says: string | number): never => {
@@ -85,6 +86,7 @@ export async function refuseContradiction(
     refuse(`--task ${values.task}`, recorded.task);
   refuseForeign(values, recorded.task);
   const differs = (given: unknown, said: unknown): boolean => given !== undefined && given !== said;
+  if (differs(values.noise, sigma)) refuse(`--noise ${values.noise}`, sigma);
   switch (recorded.task) {
     case 'inpaint': {
       const same =

@@ -24,9 +24,9 @@ export const ways: readonly Way[] = [
   {
     title: 'DPS tuned',
     method(task, steps, { card, side }) {
-      const { stepSize } = preset(task, 'dps', steps, card.presets);
+      const { stepSize, ...rest } = preset(task, 'dps', steps, card.presets);
       // It is for 256×256, and grows as the side: see bench/README.md.
-      return { name: 'dps', stepSize: (stepSize * side) / 256 };
+      return { name: 'dps', stepSize: (stepSize * side) / 256, ...rest };
     },
   },
   {

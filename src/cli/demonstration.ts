@@ -103,9 +103,9 @@ async function restoreAll(
     ways.map((way) => {
       const side = Math.sqrt(cleanOf(example).data.length / 3);
       const method = way.method(example.task, steps, { card: model.card, side });
-      const { measurement, operator, task } = example;
+      const { measurement, operator, sigma, task } = example;
       // One name and so one noise, whatever the way.
-      return { name: 'demo', measurement, operator, method, example, task, way };
+      return { name: 'demo', measurement, operator, sigma, method, example, task, way };
     }),
   );
   const found = new Map<string, Restored>();

@@ -113,7 +113,8 @@ export async function readMeasurement(
       throw new UserError(`${input.file}: not the measurement that ${record} describes (${said})`, {
         hint: `restore ${said}, or move the record away and give the options`,
       });
-    await refuseContradiction(values, recorded.degradation, record);
+    const { degradation, record: written } = recorded;
+    await refuseContradiction(values, { degradation, sigma: written.noise.sigma }, record);
   }
   const source = recorded?.degradation ?? (plan as Plan);
   const before = sizeOf(image);
@@ -135,7 +136,7 @@ export async function readMeasurement(
     degradation,
     operator,
     measurement: visible(operator, fitted),
-    sigma: recorded?.record.noise.sigma,
+    sigma: recorded?.record.noise.sigma ?? values.noise,
     clean: undefined,
     notes,
   };

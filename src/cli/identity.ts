@@ -77,7 +77,7 @@ export function identifier(context: IdentityContext): (input: Input) => Promise<
     const source = recorded?.degradation ?? (context.plan as Plan);
     const hash = await sha256(input.file);
     const { name } = input;
-    const sigma = recorded?.record.noise.sigma;
+    const sigma = recorded?.record.noise.sigma ?? values.noise;
     return {
       sha256: hash,
       identity: {

@@ -1,14 +1,15 @@
 /** Options of guidance: the rule, when it acts, and where its values come from. */
 import type { Card } from '../card/card.ts';
 import { UserError } from '../errors.ts';
-import { preset } from '../guidance/presets.ts';
+import { preset, type Hyperparameters } from '../guidance/presets.ts';
 import { recipeOf, recipes, type Recipe } from '../guidance/recipes.ts';
 import type { Task } from '../pipeline/tasks.ts';
 import { usualBackwardRate, type Conduct, type Method } from '../pipeline/method.ts';
 import { choice, integer, option, positive, real, type Values } from './options.ts';
 
 /** Of DSG where neither a task nor a preset says it: as its authors take styles. */
-const usual = { rate: 0.1, interval: 1, freedomScale: 0.02 } as const;
+const usual: Hyperparameters['dsg'] = { rate: 0.1, interval: 1 };
+const usualFreedomScale = 0.02;
 
 /** Rout et al. 2023 (PSLD), published code, with a step size of 1. */
 const usualGluing = 0.1;
@@ -109,7 +110,19 @@ export const methodOptions = {
   ),
 } as const;
 
-export type MethodValues = Values<typeof methodOptions>;
+/** Where there is a measurement. */
+export const fidelityOptions = {
+  whiten: option(
+    '--whiten <v>',
+    'Sampling',
+    'weigh what is left of a measurement by what noise and a variance of v in x0 let expect, as ' +
+      'pseudoinverse guidance does with 1; 0 is the plain norm',
+    real(0),
+    'by task and steps',
+  ),
+} as const;
+
+export type MethodValues = Values<typeof methodOptions> & Partial<Values<typeof fidelityOptions>>;
 export type MethodName = NonNullable<MethodValues['method']>;
 
 /** Options, and what a preset says where they are silent. */
@@ -143,19 +156,20 @@ export function methodFor(
     case 'dsg': {
       const said = task ? preset(task, 'dsg', steps, card.presets) : usual;
       const { rate = said.rate, interval = said.interval } = values;
-      return { name, rate, interval, ...(radius && { radius }), ...conductOf(values) };
+      return { name, rate, interval, ...(radius && { radius }), ...conductOf(values, said) };
     }
     case 'dps':
     case 'psld': {
-      const size = stepSize ?? (task && preset(task, 'dps', steps, card.presets).stepSize);
+      const said = task && preset(task, 'dps', steps, card.presets);
+      const size = stepSize ?? said?.stepSize;
       if (size === undefined) throw noStepSize(name);
       const { gluing = usualGluing } = values;
       const glued = name === 'psld' ? { name, gluing } : { name };
-      return { ...glued, stepSize: size, ...conductOf(values) };
+      return { ...glued, stepSize: size, ...conductOf(values, said) };
     }
     case 'freedom': {
       const { stepRule = 'relative' } = values;
-      const scale = stepSize ?? (stepRule === 'relative' ? usual.freedomScale : undefined);
+      const scale = stepSize ?? (stepRule === 'relative' ? usualFreedomScale : undefined);
       if (scale === undefined) throw noStepSize(name);
       return { name, scale, stepRule, ...conductOf(values) };
     }
@@ -173,10 +187,11 @@ function noStepSize(name: MethodName): UserError {
   });
 }
 
-function conductOf(values: MethodValues): Conduct {
-  const { guideFrom, guideTo, timeTravel, travelFrom, travelTo } = values;
+function conductOf(values: MethodValues, said: Pick<Conduct, 'whiten'> = {}): Conduct {
+  const { whiten = said.whiten, guideFrom, guideTo, timeTravel, travelFrom, travelTo } = values;
   const { backwardSteps, backwardRate } = values;
-  const all = { guideFrom, guideTo, timeTravel, travelFrom, travelTo, backwardSteps, backwardRate };
+  const travel = { timeTravel, travelFrom, travelTo };
+  const all = { whiten, guideFrom, guideTo, ...travel, backwardSteps, backwardRate };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
@@ -189,6 +204,7 @@ const rules: readonly (readonly [keyof MethodValues, string, readonly MethodName
   ['gluing', '--gluing', ['psld']],
   ...(
     [
+      ['whiten', '--whiten'],
       ['guideFrom', '--guide-from'],
       ['guideTo', '--guide-to'],
       ['timeTravel', '--time-travel'],

@@ -88,10 +88,6 @@ export async function openReader(
     const options = { plan, sigma: sigmaOf(values), seed, fit, fixed };
     return { plan, read: async (input) => checked(await simulate(input, options)) };
   }
-  if (values.noise !== undefined)
-    throw new UserError('--noise is what --simulate adds; measurements have theirs', {
-      hint: 'leave out --noise, or add --simulate if the inputs are clean images',
-    });
   const plan = await planForMeasurements(inputs, values);
   const options = { values, plan, fixed };
   return { plan, read: async (input) => checked(await readMeasurement(input, options)) };

@@ -9,6 +9,7 @@ import {
   refuseIdleMethod,
   withRecipe,
   type MethodName,
+  type MethodValues,
 } from './method-options.ts';
 import { choice, integer, option, optionWith, real, text, type Values } from './options.ts';
 
@@ -67,7 +68,7 @@ export const samplingOptions = {
   ...chainOptions,
 } as const;
 
-export type SamplingValues = Values<typeof samplingOptions>;
+export type SamplingValues = Values<typeof samplingOptions> & MethodValues;
 export type ChainValues = Values<typeof chainOptions>;
 
 export interface Settings {

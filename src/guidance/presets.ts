@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
 
+/** Of the loss, whatever the rule: v of a whitened residual. */
+const whiten = z.number().positive().optional();
 const hyperparameters = {
-  dps: z.strictObject({ stepSize: z.number().nonnegative() }),
-  dsg: z.strictObject({ interval: z.int().positive(), rate: z.number().min(0).max(1) }),
+  dps: z.strictObject({ stepSize: z.number().nonnegative(), whiten }),
+  dsg: z.strictObject({ interval: z.int().positive(), rate: z.number().min(0).max(1), whiten }),
 };
 
 /** Where the values come from, and the values by the step count that they are meant for. */

@@ -81,8 +81,8 @@ export function guidedGraph(
 ): Graph {
   const opset = opsetOfAim(aim, model.opset);
   const b = new GraphBuilder(copyOf(raiseOpset(model, opset)));
-  const { x, x0, seam } = appendPrediction(b, card);
-  const { loss, ones } = appendLosses(b, x0, aim);
+  const { x, x0, noise, seam } = appendPrediction(b, card);
+  const { loss, ones } = appendLosses(b, x0, aim, noise);
   const cotangents = new Map([[loss.name, ones]]);
   const gradient = options.scaled
     ? scaledGradient(b, cotangents, x, seam, options)
@@ -120,18 +120,22 @@ export function lossGraph(
   return simplify(b.graph);
 }
 
-/** The losses of each image, added up, `[N]`; and ones of that shape, the cotangent of their sum. */
+/**
+ * The losses of each image, added up, `[N]`; and ones of that shape, the cotangent of their sum.
+ * @param noise √(1−ᾱ), where x̂₀ is a prediction
+ */
 export function appendLosses(
   b: GraphBuilder,
   x0: Value,
   { losses, placement, decoder }: Aim,
+  noise?: Value,
 ): { loss: Value; ones: Value } {
   b.scope = '/dsg';
   const canvas = decoder ? decode(b, decoder, x0) : x0;
   const image = crop(b, canvas, placement);
   const { top, left } = placement;
   const n = x0.shape[0] ?? 1;
-  const seen = { x0, canvas, top, left, looks: newLooks() };
+  const seen = { x0, canvas, top, left, noise, looks: newLooks() };
   const terms = losses.map((loss, i) => {
     const parameters = Object.entries(loss.parameters).map(
       ([name, { shape }]) =>
@@ -166,7 +170,7 @@ export function operatorInputs(b: GraphBuilder, { parameters }: Operator): Recor
 export function appendPrediction(
   b: GraphBuilder,
   card: Card,
-): { x: Value; eps: Value; x0: Value; seam: Seam } {
+): { x: Value; eps: Value; x0: Value; noise: Value; seam: Seam } {
   const { graph } = b;
   const x = valueOf(graph, card.inputs.x);
   const raw = valueOf(graph, card.output);
@@ -200,7 +204,7 @@ export function appendPrediction(
   const { eps, x0 } = prediction(b, output, seen.x, seen.level, card);
   b.output(eps, ports.eps);
   b.output(x0, ports.x0);
-  return { x, eps, x0, seam: { before, after } };
+  return { x, eps, x0, noise: level.noise, seam: { before, after } };
 }
 
 /** Puts the map to [0,1] between x and the network, whose nodes come after it. */

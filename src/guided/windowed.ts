@@ -76,7 +76,7 @@ export function blendedGraph(
   const { x0 } = prediction(b, eps, x, level, kind);
   b.output(x0, ports.x0);
   if (aim) {
-    const { loss, ones } = appendLosses(b, x0, aim);
+    const { loss, ones } = appendLosses(b, x0, aim, level.noise);
     const found = gradients(b, new Map([[loss.name, ones]]), [x.name, eps.name], options);
     b.output(loss, ports.loss);
     b.output(found.get(x.name) as Value, ports.gradient);

@@ -41,6 +41,8 @@ export interface Seen {
   /** Where on it the image begins. */
   readonly top: number;
   readonly left: number;
+  /** √(1−ᾱ) of the x_t that x̂₀ was predicted from, a scalar; none where x̂₀ is what is looked for. */
+  readonly noise?: Value | undefined;
   /** What other losses of the graph look at. */
   readonly looks: Looks;
 }

@@ -13,3 +13,15 @@ export function measurementNorm(b: GraphBuilder, y: Value, predicted: Value): Va
   const residual = b.reshape(b.sub(y, predicted), [n, -1]);
   return b.reduce('L2', residual, [1], false);
 }
+
+/**
+ * The same of a residual whose coordinates have standard deviations of their own, which it is
+ * divided by.
+ * @param coordinates `[N,C,H,W]`, in an orthonormal basis
+ * @param deviation broadcasts to them
+ * @returns `[N]`
+ */
+export function whitenedNorm(b: GraphBuilder, coordinates: Value, deviation: Value): Value {
+  const n = coordinates.shape[0] ?? 1;
+  return b.reduce('L2', b.reshape(b.div(coordinates, deviation), [n, -1]), [1], false);
+}

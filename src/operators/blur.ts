@@ -4,6 +4,7 @@ import { UserError } from '../errors.ts';
 import { separable } from '../onnx/separable.ts';
 import { filterMatrix, reflect } from '../tensor/filter.ts';
 import { showShape, type Tensor } from '../tensor/tensor.ts';
+import { kernelSpectrum, separableSpectrum } from './cosine.ts';
 import type { ImageShape, Operator } from './operator.ts';
 
 /** Beyond this many standard deviations the published code's Gaussian is zero. */
@@ -49,6 +50,10 @@ export function gaussianBlur({ size, std }: { size: number; std: number }): Oper
       const [, , h = 0, w = 0] = x.shape;
       return separable(b, x, matrix(h), matrix(w));
     },
+    spectrum(b, residual) {
+      const [, , h = 0, w = 0] = residual.shape;
+      return separableSpectrum(b, residual, matrix(h), matrix(w));
+    },
   };
 }
 
@@ -77,6 +82,7 @@ export function kernelBlur({ kernel }: { kernel: Tensor }): Operator {
       const taps = b.constant(kernel.data, 'float32', [1, 1, kh, kw]);
       return b.reshape(b.op('Conv', [padded, taps], { kernel_shape: [kh, kw] }), x.shape);
     },
+    spectrum: (b, residual) => kernelSpectrum(b, residual, kernel),
   };
 }
 

@@ -6,6 +6,14 @@ import type { Tensor } from '../tensor/tensor.ts';
 /** `[C,H,W]`. */
 export type ImageShape = readonly [number, number, number];
 
+/** A residual y − A(x) along directions in which A Aᵀ is diagonal, or nearly. */
+export interface Spectrum {
+  /** Its coordinates in an orthonormal basis, `[N,C,H,W]` of the measurement. */
+  readonly coordinates: Value;
+  /** The diagonal of A Aᵀ, from 0; broadcasts to the coordinates. */
+  readonly power: Value;
+}
+
 /**
  * A linear degradation y = A(x) as an ONNX subgraph. The same subgraph simulates measurements and
  * is differentiated inside the guided graph, so the two cannot disagree.
@@ -29,6 +37,8 @@ export interface Operator {
    * @param parameters `[N,...]`, one for each of `parameters`
    */
   A(b: GraphBuilder, x: Value, parameters: Readonly<Record<string, Value>>): Value;
+  /** Appends what tells, of a residual, how much of each direction an error of x can explain. */
+  spectrum(b: GraphBuilder, residual: Value): Spectrum;
 }
 
 /** `[C,H,W]` of an image tensor. */

@@ -1,6 +1,7 @@
 /** Super-resolution: bicubic reduction by an integer factor. */
 import { UserError } from '../errors.ts';
 import { separable } from '../onnx/separable.ts';
+import { separableSpectrum } from './cosine.ts';
 import { cubic, filterMatrix, mirror, type Matrix } from '../tensor/filter.ts';
 import type { Operator } from './operator.ts';
 
@@ -51,6 +52,11 @@ export function superResolution({ scale }: { scale: number }): Operator {
     A(b, x) {
       const [, , h = 0, w = 0] = x.shape;
       return separable(b, x, reductionMatrix(h, scale), reductionMatrix(w, scale));
+    },
+    spectrum(b, residual) {
+      const [, , h = 0, w = 0] = residual.shape;
+      const matrix = (n: number): Matrix => reductionMatrix(n * scale, scale);
+      return separableSpectrum(b, residual, matrix(h), matrix(w));
     },
   };
 }

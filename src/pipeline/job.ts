@@ -27,6 +27,8 @@ export interface Measured extends Subject {
   /** `[C,H,W]` in [-1,1] and beyond, where noise carries it there. */
   readonly measurement: Tensor;
   readonly operator: Operator;
+  /** Standard deviation of its noise on [-1,1], where it is known. */
+  readonly sigma?: number | undefined;
 }
 
 /** An image to make of noise. */
@@ -43,9 +45,11 @@ export function shapeOf(job: Job, model: Pick<Model, 'channels' | 'card'>): Imag
 }
 
 /** The losses of a job by itself: that of its measurement first. */
-export function lossesOf(job: Job): readonly Loss[] {
+export function lossesOf(job: Job, method?: Method): readonly Loss[] {
   const { losses = [] } = job;
-  return 'size' in job ? losses : [measurementLoss(job.operator, job.measurement), ...losses];
+  if ('size' in job) return losses;
+  const { operator, measurement, sigma } = job;
+  return [measurementLoss(operator, measurement, { whiten: method?.whiten, sigma }), ...losses];
 }
 
 /**

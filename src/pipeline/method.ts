@@ -29,6 +29,8 @@ export type Rule =
 
 /** When a rule acts, how often a step is taken, and what it adds: the same for all rules. */
 export interface Conduct {
+  /** How far a measurement's residual is whitened, see `measurementLoss`; not at all if left out. */
+  readonly whiten?: number | undefined;
   /** The share of the steps from which, and up to which, is guided: 0 is the noisiest. */
   readonly guideFrom?: number;
   readonly guideTo?: number;

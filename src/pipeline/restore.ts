@@ -58,7 +58,8 @@ export interface Progress {
   /** x̂₀ as images `[N,C,H,W]`: of latents, a run of the decoder. */
   images(): Promise<Tensor>;
   /**
-   * Of each image, where the step was guided: ‖y − A(x̂₀)‖₂ of a measurement; −log p(c|·) where
+   * Of each image, where the step was guided: ‖y − A(x̂₀)‖₂ of a measurement, whitened where the
+   * method says so; −log p(c|·) where
    * there is a classifier and nothing else.
    */
   readonly loss?: Float64Array;
@@ -189,7 +190,7 @@ export function openRestorer(options: RestoreOptions): Restorer {
 /** A job as the denoiser knows it; without a condition, the model is told of none. */
 export function subjectOf(job: Job, model: Model, method: Method | undefined): Subject {
   return {
-    losses: [...lossesOf(job), ...lossesOfMethod(job, model, method)],
+    losses: [...lossesOf(job, method), ...lossesOfMethod(job, model, method)],
     condition: job.condition ?? classCondition(model),
   };
 }

@@ -125,7 +125,7 @@ export function lossCurves(results: Results): Html[] {
   });
 }
 
-/** The median over cells of ‖y − A(x̂₀)‖ by progress; relative to the noise where it is known. */
+/** The median over cells of the loss by progress; relative to the noise where it is known. */
 function medianLoss(
   cells: readonly Cell[],
   steps: number,

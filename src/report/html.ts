@@ -37,8 +37,8 @@ export function renderReport(results: Results, pictures: Pictures): string {
         'Loss against step',
         html`${legend(results)}
           <p class="hint">
-            ‖y − A(x̂₀)‖ of the guided steps, median over images, relative to the noise of the
-            measurement. Fainter lines took fewer steps.
+            ‖y − A(x̂₀)‖ of the guided steps (whitened where the settings say so), median over
+            images, relative to the noise of the measurement. Fainter lines took fewer steps.
           </p>
           <div class="charts">${losses}</div>`,
       ),

@@ -78,7 +78,7 @@ export const cellSchema = z.strictObject({
   file,
   seconds: z.number(),
   scores,
-  /** Index of the step, N−1 at the noisiest, and ‖y − A(x̂₀)‖₂ there; guided steps only. */
+  /** Index of the step, N−1 at the noisiest, and the loss there; guided steps only. */
   loss: z.array(z.tuple([z.int(), number])),
 });
 

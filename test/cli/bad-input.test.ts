@@ -172,11 +172,6 @@ describe('refused', () => {
       /--kernel replaces the Gaussian/,
     ],
     [
-      'noise for a measurement',
-      [at('good.png'), ...blur, '--noise', '0.1'],
-      /--noise is what --simulate adds/,
-    ],
-    [
       'a scale that does not divide',
       [at('good.png'), '--task', 'sr', '--scale', '3', '--simulate'],
       /16×16 does not divide by 3\nhint: .*--fit crop/,
@@ -221,6 +216,11 @@ describe('refused', () => {
       '--rate without dsg',
       [at('good.png'), ...blur, '--method', 'dps', '--rate', '1'],
       /--rate belongs to --method dsg/,
+    ],
+    [
+      '--whiten without guidance',
+      [at('good.png'), ...blur, '--method', 'none', '--whiten', '1'],
+      /--whiten belongs to --method dsg or dps/,
     ],
     [
       '--eta without ddim',

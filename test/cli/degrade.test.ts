@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readNpy, writeNpy } from '../../src/tensor/npy.ts';
@@ -76,10 +76,27 @@ describe('the operator record', () => {
     expect(done.stdout).toMatch(/a\.png {2}residual [\d.]+, of the noise 5\.543\n/);
   });
 
+  it('is not needed where the options say all of it, the noise too', async () => {
+    const [degraded, recorded, told] = [fresh(), fresh(), fresh()];
+    const noisy = [...blur, '--noise', '0.2'];
+    await dsg(['degrade', join(clean, 'a.png'), ...noisy, '--format', 'npy', '-o', degraded]);
+    const whitened = [...quick, '--whiten', '0.3', '--format', 'npy'];
+    expectDone(await restore([degraded, ...whitened, '-o', recorded]));
+    rmSync(join(degraded, 'a.operator.json'));
+    expectDone(await restore([degraded, ...noisy, ...whitened, '-o', told]));
+    const result = (folder: string): Buffer => readFileSync(join(folder, 'a.npy'));
+    expect(result(told).equals(result(recorded))).toBe(true);
+    // Of other noise, another image: it is what the residual is weighed by.
+    const other = fresh();
+    expectDone(await restore([degraded, ...blur, ...whitened, '-o', other]));
+    expect(result(other).equals(result(recorded))).toBe(false);
+  });
+
   it.each<[options: string[], message: string]>([
     [['--task', 'sr'], '--task sr contradicts a.operator.json, which says deblur'],
     [['--kernel-size', '9'], '--kernel-size 9 contradicts a.operator.json, which says 7'],
     [['--kernel-std', '2'], '--kernel-std 2 contradicts a.operator.json, which says 1.5'],
+    [['--noise', '0.1'], '--noise 0.1 contradicts a.operator.json, which says 0.05'],
     [['--kernel', kernel], 'contradicts a.operator.json, which says another kernel'],
     [['--scale', '2'], '--scale belongs to --task sr, and the task is deblur'],
   ])('refuses %j', async (options, message) => {

@@ -1,7 +1,7 @@
 /** The graph of a guided step on the embedded network. */
 import { describe, expect, it } from 'vitest';
 import type { Card } from '../../src/card/card.ts';
-import { measurementLoss } from '../../src/guided/measured.ts';
+import { measurementLoss, type FidelityOptions } from '../../src/guided/measured.ts';
 import { prediction } from '../../src/guided/prediction.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { operators } from '../../src/operators/operators.ts';
@@ -51,13 +51,18 @@ describe('predictions', () => {
   });
 });
 
-async function guidedStep(operator: Operator[], x: Tensor, measurement: Tensor) {
+async function guidedStep(
+  operator: Operator[],
+  x: Tensor,
+  measurement: Tensor,
+  fidelity: FidelityOptions[] = [],
+) {
   const model = await loadModel(defaultModel);
   const [n = 1, c = 3, height = 0, width = 0] = x.shape;
   const first = operator[0]!;
   const [, h, w] = first.restored(measurement.shape.slice(1) as [number, number, number]);
   const subjects = operator.map((o, i) => ({
-    losses: [measurementLoss(o, imageAt(measurement, i))],
+    losses: [measurementLoss(o, imageAt(measurement, i), fidelity[i])],
   }));
   const denoiser = openDenoiser({
     model,
@@ -73,21 +78,25 @@ async function guidedStep(operator: Operator[], x: Tensor, measurement: Tensor) 
 }
 
 describe('a batch', () => {
-  it.each([
+  // Images of different noise share a graph.
+  const whitened = [0.02, 0.05, 0.1].map((sigma) => ({ whiten: 0.2, sigma }));
+  it.each<[string, (i: number) => Operator, FidelityOptions[]?]>([
     [
       'inpainting, a mask each',
       (i: number) => operators.inpainting({ mask: randomMask(32, 40, noiseKey(i, 'batch')) }),
     ],
     ['super-resolution', () => operators.superResolution({ scale: 4 })],
     ['deblurring', () => operators.gaussianBlur({ size: 21, std: 2 })],
-  ])('gives what its images give alone: %s', async (_, make) => {
+    ['deblurring, whitened', () => operators.gaussianBlur({ size: 21, std: 2 }), whitened],
+  ])('gives what its images give alone: %s', async (_, make, fidelity = []) => {
     const list = [0, 1, 2].map(make);
     const shape = list[0]!.measured([3, 32, 40]);
     const x = randomTensor('x', [3, 3, 32, 40]);
     const y = randomTensor('y', [3, ...shape]);
-    const together = await guidedStep(list, x, y);
+    const together = await guidedStep(list, x, y, fidelity);
     for (const i of [0, 1, 2]) {
-      const alone = await guidedStep([list[i]!], stack([imageAt(x, i)]), stack([imageAt(y, i)]));
+      const [xi, yi] = [x, y].map((t) => stack([imageAt(t, i)]));
+      const alone = await guidedStep([list[i]!], xi!, yi!, fidelity.slice(i, i + 1));
       expect(together.loss![i]! / alone.loss![0]!).toBeCloseTo(1, 5);
       const [a, b] = [stack([imageAt(together.gradient!, i)]), alone.gradient!];
       expect(relativeError(a, b)).toBeLessThan(1e-5);

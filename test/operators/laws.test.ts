@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { differentiate } from '../../src/autodiff/differentiate.ts';
 import { operatorGraph, ports } from '../../src/guided/guided.ts';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { boxMask, randomMask } from '../../src/operators/inpainting.ts';
 import type { ImageShape, Operator } from '../../src/operators/operator.ts';
 import { operators } from '../../src/operators/operators.ts';
@@ -15,6 +16,8 @@ interface Case {
   readonly image: ImageShape;
   /** Weights sum to 1, so that a constant image stays what it is. */
   readonly averages: boolean;
+  /** What the spectrum's powers may be off by, of the largest; only kernels have no exact ones. */
+  readonly spectrumError?: number;
 }
 
 const key = noiseKey(1, 'laws');
@@ -67,6 +70,7 @@ const cases: Record<keyof typeof operators, Record<string, Case>> = {
       operator: operators.kernelBlur({ kernel: skewed }),
       image: [3, 9, 11],
       averages: true,
+      spectrumError: 0.15,
     },
   },
 };
@@ -81,7 +85,7 @@ function feedsOf(operator: Operator, x: Tensor): Record<string, Tensor> {
   return feeds;
 }
 
-describe.each(all)('$name', ({ operator, image, averages }) => {
+describe.each(all)('$name', ({ operator, image, averages, spectrumError = 1e-5 }) => {
   const graph = operatorGraph(operator, image);
   const x = randomTensor('x', [1, ...image]);
   const v = randomTensor('v', [1, ...operator.measured(image)]);
@@ -115,6 +119,31 @@ describe.each(all)('$name', ({ operator, image, averages }) => {
       ax!.data.map((a, i) => 2 * a - az!.data[i]!),
     );
     expect(relativeError(as!, expected)).toBeLessThan(1e-5);
+  });
+
+  it('has a spectrum: coordinates in an orthonormal basis u, and ‖Aᵀ u‖² as their powers', async () => {
+    const b = new GraphBuilder();
+    const { coordinates, power } = operator.spectrum(b, b.input('x', 'float32', v.shape));
+    b.output(b.op('Identity', [coordinates]), 'y');
+    const basis = differentiate(b.graph, { wrt: 'x' });
+    b.output(b.op('Expand', [power, b.ints(v.shape)]), 'power');
+    const found = await runGraph(b.graph, { x: v });
+    expect(dot(found['y']!, found['y']!) / dot(v, v)).toBeCloseTo(1, 4);
+
+    const powers = found['power']!.data;
+    const adjoint = differentiate(graph, { wrt: 'x' });
+    for (const k of [0, 1, 7, 40].filter((i) => i < v.data.length)) {
+      const one = tensor(v.shape, new Float32Array(v.data.length));
+      one.data[k] = 1;
+      const u = (await runGraph(basis, { x: v, 'y.cotangent': one }))['x.gradient']!;
+      const fed = { ...feedsOf(operator, x), 'y.cotangent': u };
+      const back = (await runGraph(adjoint, fed))['x.gradient']!;
+      // A hidden pixel has no residual, and so no power that would matter.
+      if (operator.name === 'inpaint' && dot(back, back) === 0) continue;
+      expect(Math.abs(dot(back, back) - powers[k]!) / Math.max(...powers)).toBeLessThan(
+        spectrumError,
+      );
+    }
   });
 
   it.runIf(averages)('leaves a constant image alone', async () => {

@@ -37,7 +37,10 @@ function mixing(b: GraphBuilder, v: Value, t: Value): Value {
 function subjectsOf(): Subject[] {
   const operator = operators.gaussianBlur({ size: 5, std: 1 });
   const y = randomTensor('y', operator.measured(image));
-  return ['a', 'b'].map(() => ({ losses: [measurementLoss(operator, y)] }));
+  // Whitened, so that the noise level, which whole images and windows are told, matters.
+  return ['a', 'b'].map(() => ({
+    losses: [measurementLoss(operator, y, { whiten: 1, sigma: 0.5 })],
+  }));
 }
 
 async function both(model: Model, gradient: boolean, at = x): Promise<[Denoised, Denoised]> {

@@ -2,6 +2,7 @@
 import { conditionOptions } from '../condition-options.ts';
 import { degradationOptions } from '../degradation-options.ts';
 import { lossOptions } from '../loss-options.ts';
+import { fidelityOptions } from '../method-options.ts';
 import { cardOptions } from '../model-card.ts';
 import { flag, integer, integerOr, option, optionWith, requiredOption, text } from '../options.ts';
 import type { Values } from '../options.ts';
@@ -43,6 +44,7 @@ const options = {
   ...lossOptions,
   ...samplingOptions,
   stepSize: { ...samplingOptions.stepSize, otherwise: 'by task and steps; ugd needs one' },
+  ...fidelityOptions,
   ...startOptions,
   ...conditionOptions,
   ...cardOptions,
