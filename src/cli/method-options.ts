@@ -19,7 +19,7 @@ export const methodOptions = {
     '--method <name>',
     'Sampling',
     'guidance',
-    choice(['dsg', 'dps', 'psld', 'freedom', 'ugd', 'none']),
+    choice(['dsg', 'dps', 'pigdm', 'psld', 'freedom', 'ugd', 'none']),
     'dsg',
   ),
   rate: option('--rate <w>', 'Sampling', 'dsg: guidance rate', real(0, 1), 'by task and steps'),
@@ -176,6 +176,14 @@ export function methodFor(
     case 'ugd':
       if (stepSize === undefined) throw noStepSize(name);
       return { name, strength: stepSize, ...conductOf(values) };
+    case 'pigdm':
+      if (task) return { name, ...conductOf(values) };
+      throw new UserError(
+        '--method pigdm follows the likelihood of a measurement, and there is none',
+        {
+          hint: 'use --method ugd, which is the same for losses',
+        },
+      );
     case 'none':
       return { name };
   }
@@ -210,7 +218,7 @@ const rules: readonly (readonly [keyof MethodValues, string, readonly MethodName
       ['timeTravel', '--time-travel'],
       ['backwardSteps', '--backward-steps'],
     ] as const
-  ).map(([key, name]) => [key, name, ['dsg', 'dps', 'psld', 'freedom', 'ugd']] as const),
+  ).map(([key, name]) => [key, name, ['dsg', 'dps', 'pigdm', 'psld', 'freedom', 'ugd']] as const),
 ];
 const followers = [
   ['travelFrom', '--travel-from', 'timeTravel', '--time-travel'],

@@ -1,10 +1,10 @@
 /** Data fidelity as a loss: how far A(x̂₀) is from the measurement. */
 import { UserError } from '../errors.ts';
 import type { Loss } from '../losses/loss.ts';
-import { measurementNorm, whitenedNorm } from '../losses/measurement.ts';
+import { measurementNorm, negativeLogLikelihood, whitenedNorm } from '../losses/measurement.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
-import type { Operator } from '../operators/operator.ts';
+import { measuredValues, type Operator, type Spectrum } from '../operators/operator.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 /** That of the DPS and DSG articles. */
@@ -14,57 +14,103 @@ export const usualSigma = 0.05;
 const ROUNDING = 2 / 255 / Math.sqrt(12);
 
 export interface FidelityOptions {
-  /** v, from 0: the variance of images that x̂₀ does not know of, at full noise. 0: the plain norm. */
+  /**
+   * v, from 0: x0 is taken to be Gaussian around x̂₀ with variance r_t² = v (1−ᾱ). 0, the default,
+   * is the plain norm; or for the likelihood a variance that follows from the residual.
+   */
   readonly whiten?: number | undefined;
   /** Standard deviation of the measurement's noise on [-1,1]; `usualSigma` where nobody knows. */
   readonly sigma?: number | undefined;
+  /** −log p(y|x_t) in place of a norm. */
+  readonly likelihood?: boolean | undefined;
 }
 
 /**
- * ‖y − A(x̂₀)‖₂ (Chung et al. 2023, DPS, algorithm 1), or whitened,
- * σ ‖(σ² I + v (1−ᾱ) A Aᵀ)^{-1/2} (y − A(x̂₀))‖₂.
- *
- * Given x_t, x0 is taken to be Gaussian around x̂₀ with variance r_t² = v (1−ᾱ), and so is y around
- * A(x̂₀): a residual counts by what it can be expected to be, and what a blur weakens as much as
- * what it keeps. The gradient has the direction of Song et al., Pseudoinverse-Guided Diffusion
- * Models for Inverse Problems (ICLR 2023), equation 7, where v = 1. σ before it keeps the unit; at the
- * end, where ᾱ is 1, it is the norm.
+ * ‖y − A(x̂₀)‖₂ (Chung et al. 2023, DPS, algorithm 1); or with M = σ² I + r_t² A Aᵀ, the covariance
+ * that y has around A(x̂₀), one of two that count a residual r by what it can be expected to be:
+ * whitened, σ ‖M^{-1/2} r‖₂, which is the norm at the end, where ᾱ is 1; or ½ rᵀ M⁻¹ r, which is
+ * −log p(y|x_t) but for what does not depend on r. Both have the direction of Song et al.,
+ * Pseudoinverse-Guided Diffusion Models for Inverse Problems (ICLR 2023), equation 7, where v = 1.
  * @param measurement y, `[C,H,W]`
  * @throws UserError for a v that is negative or not finite
  */
 export function measurementLoss(
   operator: Operator,
   measurement: Tensor,
-  { whiten = 0, sigma = usualSigma }: FidelityOptions = {},
+  { whiten = 0, sigma = usualSigma, likelihood = false }: FidelityOptions = {},
 ): Loss {
   if (!(whiten >= 0 && whiten < Infinity))
     throw new UserError(`whitening by ${whiten}, expected a number from 0`, {
       hint: '0 is the plain norm, 1 that of pseudoinverse guidance',
     });
+  const kind = `${whiten > 0 ? 'whitened' : ''}${likelihood ? 'likelihood' : ''}`;
   // Fed, so that images of other noise share the graph.
-  const spread = Float32Array.of(Math.sqrt(whiten) / Math.max(sigma, ROUNDING));
+  const fed = {
+    sigma: Math.max(sigma, ROUNDING),
+    ...(whiten > 0 ? { variance: whiten } : { count: measuredValues(operator, measurement) }),
+  };
   return {
-    signature: [whiten > 0 && 'whitened', operator.signature, ...measurement.shape].join(),
+    signature: [kind, operator.signature, ...measurement.shape].join(),
     parameters: {
       ...operator.parameters,
       measurement,
-      ...(whiten > 0 && { spread: tensor([1, 1, 1], spread) }),
+      ...(kind && Object.fromEntries(Object.entries(fed).map(([name, v]) => [name, scalar(v)]))),
     },
-    value(b, image, { measurement: y, spread: known, ...parameters }, { noise }) {
+    value(b, image, { measurement: y, sigma: s, variance, count, ...parameters }, { noise }) {
       // An operator that cannot take the image says so better than a shape does.
       const [, c = 0, h = 0, w = 0] = image.shape;
       operator.measured([c, h, w]);
       if (!y) throw new Error('measurementLoss: no measurement');
       const predicted = operator.A(b, image, parameters);
-      if (!known || !noise) return measurementNorm(b, y, predicted);
-      const { coordinates, power } = operator.spectrum(b, b.sub(y, predicted));
-      return whitenedNorm(b, coordinates, deviation(b, power, b.mul(noise, known)));
+      if (!s || !noise) return measurementNorm(b, y, predicted);
+      const spectrum = operator.spectrum(b, b.sub(y, predicted), parameters);
+      const ratio = variance
+        ? b.mul(variance, square(b, b.div(noise, s)))
+        : unexplained(b, spectrum, { sigma: s, count: count as Value });
+      const deviation = b.op('Sqrt', [plusOne(b, b.mul(ratio, spectrum.power))]);
+      return likelihood
+        ? negativeLogLikelihood(b, spectrum.coordinates, b.mul(deviation, s))
+        : whitenedNorm(b, spectrum.coordinates, deviation);
     },
   };
 }
 
-/** √(1 + ρ² λ): of a direction of A Aᵀ's eigenvalue λ, in units of σ. @param ratio ρ = r_t/σ */
-function deviation(b: GraphBuilder, power: Value, ratio: Value): Value {
-  const explained = b.mul(b.mul(ratio, ratio), power);
-  return b.op('Sqrt', [b.add(explained, b.scalar(1, explained))]);
+/**
+ * How much of the estimated variance r_t² is taken: errors of x̂₀ are alike in neighbouring pixels,
+ * which A Aᵀ, diagonal as it is, does not know, and would follow too fast.
+ */
+const CAUTION = 4;
+
+/** r_t²/σ² is taken at ratios of e^(1/8): between them it is constant, and so has no gradient. */
+const STEPS = 8;
+
+/**
+ * r_t²/σ² by moments, as E‖r‖² = σ² m + r_t² tr A Aᵀ: `[N,1,1,1]`. Without the network's errors
+ * at every noise level, which nobody has measured, what is left of y tells how far x̂₀ is off.
+ */
+function unexplained(
+  b: GraphBuilder,
+  { coordinates, power }: Spectrum,
+  { sigma, count }: { readonly sigma: Value; readonly count: Value },
+): Value {
+  const sum = (v: Value): Value => b.reduce('Sum', v, [1, 2, 3]);
+  const found = sum(square(b, b.div(coordinates, sigma)));
+  const trace = sum(b.expand(power, coordinates.shape));
+  const ratio = b.div(b.sub(found, count), trace);
+  const least = b.scalar(0.01, ratio);
+  const log = b.op('Log', [b.scale(b.op('Max', [ratio, least]), CAUTION)]);
+  return b.op('Exp', [b.scale(b.op('Round', [b.scale(log, STEPS)]), 1 / STEPS)]);
+}
+
+function square(b: GraphBuilder, x: Value): Value {
+  return b.mul(x, x);
+}
+
+function plusOne(b: GraphBuilder, x: Value): Value {
+  return b.add(x, b.scalar(1, x));
+}
+
+/** One number for an image. */
+function scalar(value: number): Tensor {
+  return tensor([1, 1, 1], Float32Array.of(value));
 }

@@ -25,3 +25,20 @@ export function whitenedNorm(b: GraphBuilder, coordinates: Value, deviation: Val
   const n = coordinates.shape[0] ?? 1;
   return b.reduce('L2', b.reshape(b.div(coordinates, deviation), [n, -1]), [1], false);
 }
+
+/**
+ * −log of a Gaussian of independent coordinates, but for its constant: half the sum of their
+ * squares in units of their standard deviations.
+ * @param coordinates `[N,C,H,W]`
+ * @param deviation broadcasts to them
+ * @returns `[N]`
+ */
+export function negativeLogLikelihood(
+  b: GraphBuilder,
+  coordinates: Value,
+  deviation: Value,
+): Value {
+  const n = coordinates.shape[0] ?? 1;
+  const z = b.reshape(b.div(coordinates, deviation), [n, -1]);
+  return b.scale(b.reduce('SumSquare', z, [1], false), 0.5);
+}

@@ -28,8 +28,10 @@ export function inpainting({ mask }: { mask: Tensor }): Operator {
     },
     restored: (image) => image,
     A: (b, x, parameters) => b.mul(x, parameters['mask'] as typeof x),
-    // Hidden pixels have no residual, so that it does not matter what is said of them.
-    spectrum: (b, residual) => ({ coordinates: residual, power: b.constant([1]) }),
+    spectrum: (_, residual, parameters) => ({
+      coordinates: residual,
+      power: parameters['mask'] as typeof residual,
+    }),
   };
 }
 

@@ -38,11 +38,18 @@ export interface Operator {
    */
   A(b: GraphBuilder, x: Value, parameters: Readonly<Record<string, Value>>): Value;
   /** Appends what tells, of a residual, how much of each direction an error of x can explain. */
-  spectrum(b: GraphBuilder, residual: Value): Spectrum;
+  spectrum(b: GraphBuilder, residual: Value, parameters: Readonly<Record<string, Value>>): Spectrum;
 }
 
 /** `[C,H,W]` of an image tensor. */
 export function imageShape(image: Tensor): ImageShape {
   const [c = 0, h = 0, w = 0] = image.shape;
   return [c, h, w];
+}
+
+/** How many values were measured: all, or those that the mask keeps. */
+export function measuredValues(operator: Operator, y: Tensor): number {
+  const mask = operator.parameters['mask']?.data;
+  if (!mask) return y.data.length;
+  return mask.reduce((n, v) => n + v, 0) * (y.data.length / mask.length);
 }

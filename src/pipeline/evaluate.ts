@@ -4,7 +4,7 @@ import type { Scores } from '../metrics/catalogue.ts';
 import { luma, withoutBorder } from '../metrics/luma.ts';
 import { psnr } from '../metrics/psnr.ts';
 import { ssim } from '../metrics/ssim.ts';
-import type { Operator } from '../operators/operator.ts';
+import { measuredValues, type Operator } from '../operators/operator.ts';
 import { sameShape, showShape, type Tensor } from '../tensor/tensor.ts';
 import { applyOperator } from './degrade.ts';
 import type { Perceptual } from './features.ts';
@@ -70,11 +70,4 @@ export async function residual(
   const norm = Math.sqrt(sum);
   const noise = (sigma ?? 0) * Math.sqrt(measuredValues(operator, y));
   return { residual: norm, ...(noise > 0 && { residualRatio: norm / noise }) };
-}
-
-/** How many values were measured: all, or those that the mask keeps. */
-export function measuredValues(operator: Operator, y: Tensor): number {
-  const mask = operator.parameters['mask']?.data;
-  if (!mask) return y.data.length;
-  return mask.reduce((n, v) => n + v, 0) * (y.data.length / mask.length);
 }

@@ -49,7 +49,9 @@ export function lossesOf(job: Job, method?: Method): readonly Loss[] {
   const { losses = [] } = job;
   if ('size' in job) return losses;
   const { operator, measurement, sigma } = job;
-  return [measurementLoss(operator, measurement, { whiten: method?.whiten, sigma }), ...losses];
+  const likelihood = method?.name === 'pigdm';
+  const fidelity = { whiten: method?.whiten, sigma, likelihood };
+  return [measurementLoss(operator, measurement, fidelity), ...losses];
 }
 
 /**

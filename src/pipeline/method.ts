@@ -6,6 +6,7 @@ import { covers, within, type Extent } from '../guidance/extent.ts';
 import { freedom } from '../guidance/freedom.ts';
 import type { Guidance } from '../guidance/guidance.ts';
 import { none } from '../guidance/none.ts';
+import { pseudoinverse } from '../guidance/pseudoinverse.ts';
 import { universal } from '../guidance/universal.ts';
 import { ddim } from '../samplers/ddim.ts';
 import { ddpm } from '../samplers/ddpm.ts';
@@ -23,6 +24,8 @@ export type Rule =
   | { readonly name: 'dps'; readonly stepSize: number }
   | { readonly name: 'freedom'; readonly scale: number; readonly stepRule: 'relative' | 'signal' }
   | { readonly name: 'ugd'; readonly strength: number }
+  /** Steps along the score of the measurement, of the length that it has. */
+  | { readonly name: 'pigdm' }
   /** DPS of a latent model with the gluing term γ ‖ẑ₀ − E(Aᵀy + (I − AᵀA) D(ẑ₀))‖ beside. */
   | { readonly name: 'psld'; readonly stepSize: number; readonly gluing: number }
   | { readonly name: 'none' };
@@ -95,6 +98,8 @@ function ruleFor(method: Rule): Guidance {
       return freedom({ scale: method.scale, rule: method.stepRule });
     case 'ugd':
       return universal(method);
+    case 'pigdm':
+      return pseudoinverse;
     case 'none':
       return none;
   }

@@ -223,6 +223,11 @@ describe('refused', () => {
       /--whiten belongs to --method dsg or dps/,
     ],
     [
+      '--rate of pigdm, which has none',
+      [at('good.png'), ...blur, '--method', 'pigdm', '--rate', '0.1'],
+      /--rate belongs to --method dsg/,
+    ],
+    [
       '--eta without ddim',
       [at('good.png'), ...blur, '--sampler', 'ddpm', '--eta', '1'],
       /--eta belongs to --sampler ddim/,

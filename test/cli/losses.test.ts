@@ -486,6 +486,11 @@ describe('bad input', () => {
       ['--loss', 'color', '--target', picture, '--method', 'ugd'],
       /needs --step-size/,
     ],
+    [
+      'pseudoinverse guidance without a measurement',
+      ['--loss', 'color', '--target', picture, '--method', 'pigdm'],
+      /pigdm follows the likelihood of a measurement/,
+    ],
     ['guidance without losses', ['--method', 'dsg'], /--method dsg guides towards losses/],
     [
       'losses without guidance',

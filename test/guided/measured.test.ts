@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { differentiate } from '../../src/autodiff/differentiate.ts';
 import { lossGraph, ports } from '../../src/guided/guided.ts';
-import { measurementLoss } from '../../src/guided/measured.ts';
+import { measurementLoss, type FidelityOptions } from '../../src/guided/measured.ts';
 import { newLooks } from '../../src/losses/looks.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
@@ -75,7 +75,7 @@ function exact(
 }
 
 /** The loss of an image x and a noise level, with what else it is fed. */
-function lossOf(operator: Operator, y: Tensor, options: { whiten: number; sigma: number }) {
+function lossOf(operator: Operator, y: Tensor, options: FidelityOptions) {
   const loss = measurementLoss(operator, y, options);
   const b = new GraphBuilder();
   const x0 = b.input('x', 'float32', shape);
@@ -130,6 +130,66 @@ describe('whitened, it is σ √(rᵀ (σ² I + v (1−ᾱ) A Aᵀ)⁻¹ r)', ()
       const wanted = exact(columns, r, { sigma, variance: whiten * noise ** 2 });
       expect(Math.abs(found.loss / wanted.loss - 1)).toBeLessThan(tolerance);
       expect(cosine(found.gradient, wanted.gradient)).toBeGreaterThan(1 - tolerance);
+    }
+  });
+});
+
+describe('−log p(y|x_t)', () => {
+  it.each([
+    ['inpainting', mask],
+    ['super-resolution', reduction],
+  ])('is ½ rᵀ M⁻¹ r, and the gradient its own: %s', async (_, operator) => {
+    const x0 = randomTensor('x0', image);
+    const Ax = await applyOperator(operator, x0);
+    const r = Array.from(randomTensor('r', Ax.shape).data, (v, i) =>
+      operator.parameters['mask']?.data[i] === 0 ? 0 : 0.3 * v,
+    );
+    const y = tensor(
+      Ax.shape,
+      Ax.data.map((v, i) => v + r[i]!),
+    );
+    const [sigma, whiten, noise] = [0.1, 0.2, 0.8];
+    const { graph, feeds } = lossOf(operator, y, { whiten, sigma, likelihood: true });
+    const x = tensor(shape, x0.data);
+    const level = tensor([], Float32Array.of(noise));
+    const found = await valueAndGradient(graph, { ...feeds, x, noise: level });
+    const wanted = exact(await columnsOf(operator), r, { sigma, variance: whiten * noise ** 2 });
+    // Of the norm ℓ, ½ (ℓ/σ)² has the gradient ℓ/σ² times its own.
+    expect(found.loss / (0.5 * (wanted.loss / sigma) ** 2)).toBeCloseTo(1, 3);
+    const scale = wanted.loss / sigma ** 2;
+    const gradient = tensor(
+      shape,
+      wanted.gradient.data.map((v) => scale * v),
+    );
+    expect(relativeError(found.gradient, gradient)).toBeLessThan(1e-3);
+  });
+
+  it('takes its variance from the residual: four times by moments, and no gradient of that', async () => {
+    const x0 = randomTensor('x0', image);
+    const sigma = 0.05;
+    for (const deviation of [0.5, 2]) {
+      const z = randomTensor('z', image).data.map((v) => deviation * v);
+      const seen = mask.parameters['mask']!.data;
+      const r = Array.from(z, (v, i) => v * seen[i]!);
+      const y = tensor(
+        image,
+        x0.data.map((v, i) => v * seen[i]! + r[i]!),
+      );
+      const { graph, feeds } = lossOf(mask, y, { whiten: 0, sigma, likelihood: true });
+      const x = tensor(shape, x0.data);
+      const level = tensor([], Float32Array.of(0.9));
+      const { loss, gradient } = await valueAndGradient(graph, { ...feeds, x, noise: level });
+      const count = seen.reduce((sum, v) => sum + v, 0);
+      const squares = r.reduce((sum, v) => sum + v * v, 0);
+      const variance = 4 * (squares / count - sigma ** 2);
+      // Rounded to a sixteenth of e, up or down.
+      const ratio = loss / ((0.5 * squares) / (sigma ** 2 + variance));
+      expect(Math.abs(Math.log(ratio))).toBeLessThan(1 / 16 + 1e-3);
+      const slope = tensor(
+        shape,
+        Float32Array.from(r, (v) => (-2 * loss * v) / squares),
+      );
+      expect(relativeError(gradient, slope)).toBeLessThan(1e-3);
     }
   });
 });

@@ -178,6 +178,58 @@ describe('sampling the posterior of a Gaussian prior', () => {
   });
 });
 
+describe('pseudoinverse guidance of a prior of unit variance, for which it is exact', () => {
+  const [batch, sigma] = [512, 0.3];
+  const unit: Mixture = { ...gaussianPrior, variances: [[1, 1, 1, 1]] };
+  const half = operators.superResolution({ scale: 2 });
+  let samples: Tensor[];
+
+  beforeAll(async () => {
+    const restorer = openRestorer({
+      model: await modelOf(unit, batch, 'unit'),
+      method: { name: 'pigdm', whiten: 1 },
+      sampler: { name: 'ddpm', variance: 'fixed_small' },
+      steps: 250,
+      seed: 7,
+      session: { threads: 1 },
+    });
+    const y = tensor([1, 1, 1], Float32Array.of(0.9));
+    const jobs = Array.from({ length: batch }, (_, i) => {
+      return { name: `${i}`, measurement: y, operator: half, sigma };
+    });
+    const run = restorer.restore(jobs);
+    let next = await run.next();
+    while (!next.done) next = await run.next();
+    samples = next.value;
+    await restorer.release();
+  }, 120_000);
+
+  it('samples have the mean and the covariance of the posterior', () => {
+    // y is the mean of the four pixels: A = 1/4 (1 1 1 1), A Aᵀ = 1/4.
+    const [m] = unit.means;
+    const gain = 0.25 / (sigma ** 2 + 0.25);
+    const missed = 0.9 - m!.reduce((sum, v) => sum + v / 4, 0);
+    const mean = (of: (s: Float32Array) => number): number =>
+      samples.reduce((sum, s) => sum + of(s.data) / batch, 0);
+    for (let i = 0; i < 4; i++) {
+      const centre = m![i]! + gain * missed;
+      expect(Math.abs(mean((s) => s[i]!) - centre)).toBeLessThan(5 / Math.sqrt(batch));
+      for (let j = 0; j <= i; j++) {
+        const covariance = (i === j ? 1 : 0) - gain / 4;
+        const found = mean((s) => (s[i]! - centre) * (s[j]! - m![j]! - gain * missed));
+        expect(Math.abs(found - covariance)).toBeLessThan(5 * Math.sqrt(2 / batch));
+      }
+    }
+    // Of what was measured, where the prior alone would leave 1/4.
+    const measured = (s: Float32Array): number => s.reduce((sum, v) => sum + v / 4, 0);
+    const centre = mean(measured);
+    const variance = mean((s) => (measured(s) - centre) ** 2);
+    expect(variance / (0.25 * (1 - gain))).toBeGreaterThan(0.7);
+    expect(variance / (0.25 * (1 - gain))).toBeLessThan(1.4);
+    expect(Math.abs(centre - (0.9 - (1 - gain) * missed))).toBeLessThan(0.06);
+  });
+});
+
 describe('DSG on a Gaussian prior', () => {
   it('keeps every guided step on the sphere of radius √n σ', async () => {
     const batch = 8;
