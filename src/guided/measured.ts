@@ -75,12 +75,6 @@ export function measurementLoss(
   };
 }
 
-/**
- * How much of the estimated variance r_t² is taken: errors of x̂₀ are alike in neighbouring pixels,
- * which A Aᵀ, diagonal as it is, does not know, and would follow too fast.
- */
-const CAUTION = 4;
-
 /** r_t²/σ² is taken at ratios of e^(1/8): between them it is constant, and so has no gradient. */
 const STEPS = 8;
 
@@ -98,7 +92,7 @@ function unexplained(
   const trace = sum(b.expand(power, coordinates.shape));
   const ratio = b.div(b.sub(found, count), trace);
   const least = b.scalar(0.01, ratio);
-  const log = b.op('Log', [b.scale(b.op('Max', [ratio, least]), CAUTION)]);
+  const log = b.op('Log', [b.op('Max', [ratio, least])]);
   return b.op('Exp', [b.scale(b.op('Round', [b.scale(log, STEPS)]), 1 / STEPS)]);
 }
 
