@@ -132,6 +132,10 @@ export function refuseIdle(values: SamplingValues, method: MethodName): void {
       ['variance', '--variance', 'ddpm'],
     ] as const
   ).find(([key, , owner]) => values[key] !== undefined && values.sampler !== owner);
+  if (method === 'pigdm' && values.eta !== undefined && values.eta < 1)
+    throw new UserError(`--method pigdm needs the noise of --eta 1, and eta is ${values.eta}`, {
+      hint: 'leave out --eta: with less noise its steps do not reach the measurement',
+    });
   if (!idle) return;
   const [, name, owner] = idle;
   throw new UserError(
