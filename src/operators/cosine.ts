@@ -3,7 +3,7 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import { separable } from '../onnx/separable.ts';
 import type { Matrix } from '../tensor/filter.ts';
-import { sizeOf, type Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { Spectrum } from './operator.ts';
 
 /**
@@ -38,10 +38,8 @@ export function separableSpectrum(
  */
 export function kernelSpectrum(b: GraphBuilder, residual: Value, kernel: Tensor): Spectrum {
   const [, , h = 0, w = 0] = residual.shape;
-  return cosineSpectrum(b, residual, (u, v) => {
-    const [y, x] = [(Math.PI * u) / h, (Math.PI * v) / w];
-    return (response(kernel, y, x) + response(kernel, y, -x)) / 2;
-  });
+  const [ahead, back] = [responses(kernel, h, w, 1), responses(kernel, h, w, -1)];
+  return cosineSpectrum(b, residual, (u, v) => (ahead[u * w + v]! + back[u * w + v]!) / 2);
 }
 
 function cosineSpectrum(
@@ -74,14 +72,29 @@ function gains({ rows, columns, data }: Matrix): Float64Array {
   return out;
 }
 
-/** |Σ k e^{i(yω + xν)}|². */
-function response({ shape, data }: Tensor, omega: number, nu: number): number {
-  const [, kw = 1] = shape;
-  let [re, im] = [0, 0];
-  for (let i = 0; i < sizeOf(shape); i++) {
-    const phase = Math.floor(i / kw) * omega + (i % kw) * nu;
-    re += data[i]! * Math.cos(phase);
-    im += data[i]! * Math.sin(phase);
+/** |Σ k e^{i(yω ± xν)}|² at the frequencies ω = πu/h, ν = πv/w: one axis after the other. */
+function responses({ shape, data }: Tensor, h: number, w: number, sign: 1 | -1): Float64Array {
+  const [kh = 1, kw = 1] = shape;
+  const out = new Float64Array(h * w);
+  for (let u = 0; u < h; u++) {
+    const [re, im] = [new Float64Array(kw), new Float64Array(kw)];
+    for (let y = 0; y < kh; y++) {
+      const [c, s] = [Math.cos((Math.PI * u * y) / h), Math.sin((Math.PI * u * y) / h)];
+      for (let x = 0; x < kw; x++) {
+        re[x]! += c * data[y * kw + x]!;
+        im[x]! += s * data[y * kw + x]!;
+      }
+    }
+    for (let v = 0; v < w; v++) {
+      let [real, imaginary] = [0, 0];
+      for (let x = 0; x < kw; x++) {
+        const phase = (sign * Math.PI * v * x) / w;
+        const [c, s] = [Math.cos(phase), Math.sin(phase)];
+        real += re[x]! * c - im[x]! * s;
+        imaginary += re[x]! * s + im[x]! * c;
+      }
+      out[u * w + v] = real * real + imaginary * imaginary;
+    }
   }
-  return re * re + im * im;
+  return out;
 }
