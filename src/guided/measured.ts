@@ -1,7 +1,7 @@
 /** Data fidelity as a loss: how far A(x̂₀) is from the measurement. */
 import { UserError } from '../errors.ts';
 import type { Loss } from '../losses/loss.ts';
-import { measurementNorm, negativeLogLikelihood, whitenedNorm } from '../losses/measurement.ts';
+import { negativeLogLikelihood, residualNorm } from '../losses/measurement.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import { measuredValues, type Operator, type Spectrum } from '../operators/operator.ts';
@@ -61,16 +61,15 @@ export function measurementLoss(
       const [, c = 0, h = 0, w = 0] = image.shape;
       operator.measured([c, h, w]);
       if (!y) throw new Error('measurementLoss: no measurement');
-      const predicted = operator.A(b, image, parameters);
-      if (!s || !noise) return measurementNorm(b, y, predicted);
-      const spectrum = operator.spectrum(b, b.sub(y, predicted), parameters);
+      const residual = b.sub(y, operator.A(b, image, parameters));
+      if (!s || !noise) return residualNorm(b, residual);
+      const spectrum = operator.spectrum(b, residual, parameters);
       const ratio = variance
         ? b.mul(variance, square(b, b.div(noise, s)))
         : unexplained(b, spectrum, { sigma: s, count: count as Value });
       const deviation = b.op('Sqrt', [plusOne(b, b.mul(ratio, spectrum.power))]);
-      return likelihood
-        ? negativeLogLikelihood(b, spectrum.coordinates, b.mul(deviation, s))
-        : whitenedNorm(b, spectrum.coordinates, deviation);
+      const whitened = b.div(spectrum.coordinates, deviation);
+      return likelihood ? negativeLogLikelihood(b, b.div(whitened, s)) : residualNorm(b, whitened);
     },
   };
 }

@@ -9,36 +9,23 @@ import type { Value } from '../onnx/graph.ts';
  * @returns `[N]`
  */
 export function measurementNorm(b: GraphBuilder, y: Value, predicted: Value): Value {
-  const n = y.shape[0] ?? 1;
-  const residual = b.reshape(b.sub(y, predicted), [n, -1]);
-  return b.reduce('L2', residual, [1], false);
+  return residualNorm(b, b.sub(y, predicted));
+}
+
+/** ‖r‖₂ of each image. @param residual `[N,C,H,W]` @returns `[N]` */
+export function residualNorm(b: GraphBuilder, residual: Value): Value {
+  return b.reduce('L2', rows(b, residual), [1], false);
 }
 
 /**
- * The same of a residual whose coordinates have standard deviations of their own, which it is
- * divided by.
- * @param coordinates `[N,C,H,W]`, in an orthonormal basis
- * @param deviation broadcasts to them
+ * −log of a standard Gaussian, but for its constant: ½ ‖z‖² of each image.
+ * @param z `[N,C,H,W]`, a residual in units of its standard deviations
  * @returns `[N]`
  */
-export function whitenedNorm(b: GraphBuilder, coordinates: Value, deviation: Value): Value {
-  const n = coordinates.shape[0] ?? 1;
-  return b.reduce('L2', b.reshape(b.div(coordinates, deviation), [n, -1]), [1], false);
+export function negativeLogLikelihood(b: GraphBuilder, z: Value): Value {
+  return b.scale(b.reduce('SumSquare', rows(b, z), [1], false), 0.5);
 }
 
-/**
- * −log of a Gaussian of independent coordinates, but for its constant: half the sum of their
- * squares in units of their standard deviations.
- * @param coordinates `[N,C,H,W]`
- * @param deviation broadcasts to them
- * @returns `[N]`
- */
-export function negativeLogLikelihood(
-  b: GraphBuilder,
-  coordinates: Value,
-  deviation: Value,
-): Value {
-  const n = coordinates.shape[0] ?? 1;
-  const z = b.reshape(b.div(coordinates, deviation), [n, -1]);
-  return b.scale(b.reduce('SumSquare', z, [1], false), 0.5);
+function rows(b: GraphBuilder, x: Value): Value {
+  return b.reshape(x, [x.shape[0] ?? 1, -1]);
 }

@@ -38,8 +38,8 @@ export function separableSpectrum(
  */
 export function kernelSpectrum(b: GraphBuilder, residual: Value, kernel: Tensor): Spectrum {
   const [, , h = 0, w = 0] = residual.shape;
-  const [ahead, back] = [responses(kernel, h, w, 1), responses(kernel, h, w, -1)];
-  return cosineSpectrum(b, residual, (u, v) => (ahead[u * w + v]! + back[u * w + v]!) / 2);
+  const power = meanPower(kernel, h, w);
+  return cosineSpectrum(b, residual, (u, v) => power[u * w + v]!);
 }
 
 function cosineSpectrum(
@@ -60,41 +60,47 @@ function cosineSpectrum(
 function gains({ rows, columns, data }: Matrix): Float64Array {
   const cosines = cosineMatrix(rows);
   const out = new Float64Array(rows);
+  // Filters are short: most of a row is zero.
+  const taps = Array.from({ length: rows }, (_, i) =>
+    Array.from({ length: columns }, (__, j) => j).filter((j) => data[i * columns + j] !== 0),
+  );
   const image = new Float64Array(columns);
   for (let u = 0; u < rows; u++) {
     image.fill(0);
     for (let i = 0; i < rows; i++) {
       const c = cosines.data[u * rows + i]!;
-      for (let j = 0; j < columns; j++) image[j]! += c * data[i * columns + j]!;
+      for (const j of taps[i]!) image[j]! += c * data[i * columns + j]!;
     }
     out[u] = image.reduce((sum, value) => sum + value * value, 0);
   }
   return out;
 }
 
-/** |Σ k e^{i(yω ± xν)}|² at the frequencies ω = πu/h, ν = πv/w: one axis after the other. */
-function responses({ shape, data }: Tensor, h: number, w: number, sign: 1 | -1): Float64Array {
+/** ½ (|k̂(ω,ν)|² + |k̂(ω,−ν)|²) at ω = πu/h, ν = πv/w, in which products of cosine and sine cancel. */
+function meanPower({ shape, data }: Tensor, h: number, w: number): Float64Array {
   const [kh = 1, kw = 1] = shape;
   const out = new Float64Array(h * w);
-  for (let u = 0; u < h; u++) {
-    const [re, im] = [new Float64Array(kw), new Float64Array(kw)];
-    for (let y = 0; y < kh; y++) {
-      const [c, s] = [Math.cos((Math.PI * u * y) / h), Math.sin((Math.PI * u * y) / h)];
-      for (let x = 0; x < kw; x++) {
-        re[x]! += c * data[y * kw + x]!;
-        im[x]! += s * data[y * kw + x]!;
-      }
+  const across = waves(w, kw);
+  for (const down of waves(h, kh))
+    for (let u = 0; u < h; u++) {
+      const row = new Float64Array(kw);
+      for (let y = 0; y < kh; y++)
+        for (let x = 0; x < kw; x++) row[x]! += down[u * kh + y]! * data[y * kw + x]!;
+      for (const along of across)
+        for (let v = 0; v < w; v++) {
+          let sum = 0;
+          for (let x = 0; x < kw; x++) sum += along[v * kw + x]! * row[x]!;
+          out[u * w + v]! += sum * sum;
+        }
     }
-    for (let v = 0; v < w; v++) {
-      let [real, imaginary] = [0, 0];
-      for (let x = 0; x < kw; x++) {
-        const phase = (sign * Math.PI * v * x) / w;
-        const [c, s] = [Math.cos(phase), Math.sin(phase)];
-        real += re[x]! * c - im[x]! * s;
-        imaginary += re[x]! * s + im[x]! * c;
-      }
-      out[u * w + v] = real * real + imaginary * imaginary;
-    }
-  }
   return out;
+}
+
+/** Cosines and sines of πui/n for every u below n, at the first `taps` pixels i. */
+function waves(n: number, taps: number): Float64Array[] {
+  return [Math.cos, Math.sin].map((wave) =>
+    Float64Array.from({ length: n * taps }, (_, k) =>
+      wave((Math.PI * Math.floor(k / taps) * (k % taps)) / n),
+    ),
+  );
 }

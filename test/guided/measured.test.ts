@@ -102,6 +102,20 @@ function cosine(a: Tensor, b: Tensor): number {
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
+/** An image, what is left of its measurement, and the measurement. */
+async function problemOf(operator: Operator, deviation: number) {
+  const x0 = randomTensor('x0', image);
+  const Ax = await applyOperator(operator, x0);
+  const hidden = (i: number): boolean => operator.parameters['mask']?.data[i] === 0;
+  const z = randomTensor('residual', Ax.shape).data;
+  const r = Array.from(z, (v, i) => (hidden(i) ? 0 : deviation * v));
+  const y = tensor(
+    Ax.shape,
+    Ax.data.map((v, i) => v + r[i]!),
+  );
+  return { x: tensor(shape, x0.data), r, y };
+}
+
 describe('whitened, it is σ √(rᵀ (σ² I + v (1−ᾱ) A Aᵀ)⁻¹ r)', () => {
   // A blur that does not repeat the edge is not quite diagonal in cosines.
   it.each([
@@ -110,22 +124,13 @@ describe('whitened, it is σ √(rᵀ (σ² I + v (1−ᾱ) A Aᵀ)⁻¹ r)', ()
     ['deblurring', blur, 0.1],
   ])('%s', async (_, operator, tolerance) => {
     const columns = await columnsOf(operator);
-    const x0 = randomTensor('x0', image);
-    const Ax = await applyOperator(operator, x0);
-    const hidden = (i: number): boolean => operator.parameters['mask']?.data[i] === 0;
-    const noisy = randomTensor('residual', Ax.shape).data;
-    const r = Array.from(noisy, (v, i) => (hidden(i) ? 0 : 0.3 * v));
-    const y = tensor(
-      Ax.shape,
-      Ax.data.map((v, i) => v + r[i]!),
-    );
+    const { x, r, y } = await problemOf(operator, 0.3);
     for (const [sigma, whiten, noise] of [
       [0.05, 0.1, 0.9],
       [0.2, 1, 0.3],
     ] as const) {
       const { graph, feeds } = lossOf(operator, y, { whiten, sigma });
       const level = tensor([], Float32Array.of(noise));
-      const x = tensor(shape, x0.data);
       const found = await valueAndGradient(graph, { ...feeds, x, noise: level });
       const wanted = exact(columns, r, { sigma, variance: whiten * noise ** 2 });
       expect(Math.abs(found.loss / wanted.loss - 1)).toBeLessThan(tolerance);
@@ -139,18 +144,9 @@ describe('−log p(y|x_t)', () => {
     ['inpainting', mask],
     ['super-resolution', reduction],
   ])('is ½ rᵀ M⁻¹ r, and the gradient its own: %s', async (_, operator) => {
-    const x0 = randomTensor('x0', image);
-    const Ax = await applyOperator(operator, x0);
-    const r = Array.from(randomTensor('r', Ax.shape).data, (v, i) =>
-      operator.parameters['mask']?.data[i] === 0 ? 0 : 0.3 * v,
-    );
-    const y = tensor(
-      Ax.shape,
-      Ax.data.map((v, i) => v + r[i]!),
-    );
+    const { x, r, y } = await problemOf(operator, 0.3);
     const [sigma, whiten, noise] = [0.1, 0.2, 0.8];
     const { graph, feeds } = lossOf(operator, y, { whiten, sigma, likelihood: true });
-    const x = tensor(shape, x0.data);
     const level = tensor([], Float32Array.of(noise));
     const found = await valueAndGradient(graph, { ...feeds, x, noise: level });
     const wanted = exact(await columnsOf(operator), r, { sigma, variance: whiten * noise ** 2 });
@@ -165,21 +161,13 @@ describe('−log p(y|x_t)', () => {
   });
 
   it('takes its variance from the residual by moments, and no gradient of that', async () => {
-    const x0 = randomTensor('x0', image);
     const sigma = 0.05;
+    const count = mask.parameters['mask']!.data.reduce((sum, v) => sum + v, 0);
     for (const deviation of [0.5, 2]) {
-      const z = randomTensor('z', image).data.map((v) => deviation * v);
-      const seen = mask.parameters['mask']!.data;
-      const r = Array.from(z, (v, i) => v * seen[i]!);
-      const y = tensor(
-        image,
-        x0.data.map((v, i) => v * seen[i]! + r[i]!),
-      );
+      const { x, r, y } = await problemOf(mask, deviation);
       const { graph, feeds } = lossOf(mask, y, { whiten: 0, sigma, likelihood: true });
-      const x = tensor(shape, x0.data);
       const level = tensor([], Float32Array.of(0.9));
       const { loss, gradient } = await valueAndGradient(graph, { ...feeds, x, noise: level });
-      const count = seen.reduce((sum, v) => sum + v, 0);
       const squares = r.reduce((sum, v) => sum + v * v, 0);
       const variance = squares / count - sigma ** 2;
       // Rounded to a sixteenth of e, up or down.
