@@ -4,7 +4,12 @@ import { UserError } from '../errors.ts';
 import { preset, type Hyperparameters } from '../guidance/presets.ts';
 import { recipeOf, recipes, type Recipe } from '../guidance/recipes.ts';
 import type { Task } from '../pipeline/tasks.ts';
-import { usualBackwardRate, type Conduct, type Method } from '../pipeline/method.ts';
+import {
+  usualAverageAt,
+  usualBackwardRate,
+  type Conduct,
+  type Method,
+} from '../pipeline/method.ts';
 import { choice, integer, option, positive, real, type Values } from './options.ts';
 
 /** Of DSG where neither a task nor a preset says it: as its authors take styles. */
@@ -79,6 +84,21 @@ export const methodOptions = {
     'and up to this one',
     real(0, 1),
     'while they are guided',
+  ),
+  average: option(
+    '--average <n>',
+    'Sampling',
+    'pigdm, ugd: take the last n steps at one noise level and average what they end at: nearly the ' +
+      'mean of many samples, at the cost of one; a sixth of the steps will do',
+    integer(1),
+    'none: a sample',
+  ),
+  averageAt: option(
+    '--average-at <share>',
+    'Advanced',
+    'that level, as a share of the timesteps; 0 is the clean image',
+    real(0, 1),
+    `by task, or ${usualAverageAt}`,
   ),
   backwardSteps: option(
     '--backward-steps <m>',
@@ -177,7 +197,7 @@ export function methodFor(
       if (stepSize === undefined) throw noStepSize(name);
       return { name, strength: stepSize, ...conductOf(values) };
     case 'pigdm':
-      if (task) return { name, ...conductOf(values) };
+      if (task) return { name, ...conductOf(values, preset(task, name, steps, card.presets)) };
       throw new UserError(
         '--method pigdm follows the likelihood of a measurement, and there is none',
         {
@@ -195,11 +215,15 @@ function noStepSize(name: MethodName): UserError {
   });
 }
 
-function conductOf(values: MethodValues, said: Pick<Conduct, 'whiten'> = {}): Conduct {
+type Said = Pick<Conduct, 'whiten' | 'averageAt'>;
+
+function conductOf(values: MethodValues, said: Said = {}): Conduct {
   const { whiten = said.whiten, guideFrom, guideTo, timeTravel, travelFrom, travelTo } = values;
+  const { average, averageAt = said.averageAt } = values;
   const { backwardSteps, backwardRate } = values;
   const travel = { timeTravel, travelFrom, travelTo };
-  const all = { whiten, guideFrom, guideTo, ...travel, backwardSteps, backwardRate };
+  const mean = average === undefined ? {} : { average, averageAt };
+  const all = { whiten, guideFrom, guideTo, ...travel, ...mean, backwardSteps, backwardRate };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
@@ -210,6 +234,8 @@ const rules: readonly (readonly [keyof MethodValues, string, readonly MethodName
   ['stepRule', '--step-rule', ['freedom']],
   ['stepSize', '--step-size', ['dps', 'psld', 'freedom', 'ugd']],
   ['gluing', '--gluing', ['psld']],
+  ['average', '--average', ['pigdm', 'ugd']],
+  ['averageAt', '--average-at', ['pigdm', 'ugd']],
   ...(
     [
       ['whiten', '--whiten'],
@@ -224,6 +250,7 @@ const followers = [
   ['travelFrom', '--travel-from', 'timeTravel', '--time-travel'],
   ['travelTo', '--travel-to', 'timeTravel', '--time-travel'],
   ['backwardRate', '--backward-rate', 'backwardSteps', '--backward-steps'],
+  ['averageAt', '--average-at', 'average', '--average'],
 ] as const;
 
 /** @throws UserError for an option that the chosen method has no use for, or that needs another */

@@ -25,6 +25,14 @@ export type Descend = (
   x0: Tensor,
 ) => Promise<{ readonly loss: Float64Array; readonly gradient: Tensor }>;
 
+/**
+ * How far a gradient of each image's loss is to be followed, 1 being its own length.
+ * @param estimate x0 `[N,C,H,W]` and the gradient with respect to the x_t that it was predicted from
+ */
+export type Reach = (
+  estimate: Pick<Estimate, 'step' | 'x0' | 'gradient'>,
+) => Promise<Float64Array>;
+
 /** What the network says of x_t, from which a guided step starts. Tensors are `[N,C,H,W]`. */
 export interface Estimate {
   readonly step: Step;
@@ -32,6 +40,7 @@ export interface Estimate {
   /** Gradient of each image's loss with respect to its x_t. */
   readonly gradient: Tensor;
   readonly descend: Descend | undefined;
+  readonly reach?: Reach | undefined;
 }
 
 /** A pure rule. Each image of a batch is guided as it would be alone. */

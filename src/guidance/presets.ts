@@ -8,6 +8,7 @@ const whiten = z.number().positive().optional();
 const hyperparameters = {
   dps: z.strictObject({ stepSize: z.number().nonnegative(), whiten }),
   dsg: z.strictObject({ interval: z.int().positive(), rate: z.number().min(0).max(1), whiten }),
+  pigdm: z.strictObject({ averageAt: z.number().positive().max(1).optional() }),
 };
 
 /** Where the values come from, and the values by the step count that they are meant for. */
@@ -24,7 +25,11 @@ const file = z.strictObject({
     z.string(),
     z.record(
       z.string(),
-      z.strictObject({ dps: block(hyperparameters.dps), dsg: block(hyperparameters.dsg) }),
+      z.strictObject({
+        dps: block(hyperparameters.dps),
+        dsg: block(hyperparameters.dsg),
+        pigdm: block(hyperparameters.pigdm).default({ source: 'none', steps: { 100: {} } }),
+      }),
     ),
   ),
 });
@@ -37,7 +42,8 @@ let priors: Record<string, Record<string, Blocks>> | undefined;
 
 /**
  * The hyper-parameters of a method for a task, from the step count nearest to `steps`, the larger
- * of two that are equally near. They can be handed to `dps` or `dsg` as they are.
+ * of two that are equally near. They can be handed to `dps` or `dsg` as they are; those of `pigdm`
+ * say at what noise level steps are averaged, if any are.
  * `prior` says whose table: `article` is that of the DPS and DSG articles, for their network.
  * @throws UserError for a prior or task that the table does not have.
  */

@@ -1,13 +1,34 @@
 /** Pseudoinverse guidance: the score of x_t becomes that of the posterior. */
+import type { Tensor } from '../tensor/tensor.ts';
 import type { Guidance } from './guidance.ts';
-import { universal } from './universal.ts';
 
 /**
- * x0 <- x0 - (1-alphaBar)/sqrt(alphaBar) g with g the gradient of -log p(y|x_t): what Tweedie's formula
+ * x0 <- x0 - a (1-alphaBar)/sqrt(alphaBar) g with g the gradient of -log p(y|x_t): what Tweedie's formula
  * makes of the score of x_t with the measurement's added. Song et al., Pseudoinverse-Guided
  * Diffusion Models for Inverse Problems (ICLR 2023), equations 3 and 7, without the article's weight
- * for DDIM, so that it is exact wherever the likelihood is. There is nothing to tune, if the loss is
- * that likelihood and not a norm. It wants all the noise of eta = 1: with less, found by trying, its
- * steps do not reach the measurement.
+ * for DDIM, so that it is exact wherever the likelihood is, and then a is 1. It is not where
+ * neighbours err alike: each of them would ask for all of what they share. So a is as far as the
+ * loss says that its gradient reaches. There is nothing to tune.
  */
-export const pseudoinverse: Guidance = { ...universal({ strength: 1 }), name: 'pigdm' };
+export const pseudoinverse: Guidance = {
+  name: 'pigdm',
+  guides: () => true,
+  async estimate({ step, x0, gradient, reach }) {
+    const rate = (1 - step.alphaBar) / Math.sqrt(step.alphaBar);
+    const found = await reach?.({ step, x0, gradient });
+    return along(x0, gradient, (image) => -rate * (found?.[image] ?? 1));
+  },
+  apply: ({ sample }) => sample,
+};
+
+/** x0 + s g with an s for each image. */
+function along(
+  { shape, data: x0 }: Tensor,
+  { data: g }: Tensor,
+  s: (image: number) => number,
+): Tensor {
+  const data = new Float32Array(x0.length);
+  const size = x0.length / (shape[0] as number);
+  for (let i = 0; i < data.length; i++) data[i] = x0[i]! + s(Math.floor(i / size)) * g[i]!;
+  return { shape, data };
+}

@@ -35,6 +35,7 @@ export const ports = {
   variance: 'dsg.variance',
   loss: 'dsg.loss',
   gradient: 'dsg.gradient',
+  reach: 'dsg.reach',
 } as const;
 
 /** Where the image lies on the network's canvas, which may be larger to be divisible. */

@@ -56,22 +56,82 @@ export function measurementLoss(
       measurement,
       ...(kind && Object.fromEntries(Object.entries(fed).map(([name, v]) => [name, scalar(v)]))),
     },
-    value(b, image, { measurement: y, sigma: s, variance, count, ...parameters }, { noise }) {
-      // An operator that cannot take the image says so better than a shape does.
-      const [, c = 0, h = 0, w = 0] = image.shape;
-      operator.measured([c, h, w]);
-      if (!y) throw new Error('measurementLoss: no measurement');
-      const residual = b.sub(y, operator.A(b, image, parameters));
-      if (!s || !noise) return residualNorm(b, residual);
-      const spectrum = operator.spectrum(b, residual, parameters);
-      const ratio = variance
-        ? b.mul(variance, square(b, b.div(noise, s)))
-        : unexplained(b, spectrum, { sigma: s, count: count as Value });
-      const deviation = b.op('Sqrt', [plusOne(b, b.mul(ratio, spectrum.power))]);
-      const whitened = b.div(spectrum.coordinates, deviation);
+    value(b, image, parameters, { noise }) {
+      const { residual, sigma: s, spectrum, variance } = expected(b, image, parameters, noise);
+      if (!s || !spectrum) return residualNorm(b, residual);
+      const whitened = b.div(spectrum.coordinates, b.op('Sqrt', [variance]));
       return likelihood ? negativeLogLikelihood(b, b.div(whitened, s)) : residualNorm(b, whitened);
     },
+    ...(likelihood && {
+      reach(b, { image, gradient }, parameters, { signal, noise }) {
+        const { spectrum, variance, ofOperator } = expected(b, image, parameters, noise);
+        if (!spectrum) throw new Error('measurementLoss: a likelihood without a level of noise');
+        const moved = operator.spectrum(b, operator.A(b, gradient, ofOperator), ofOperator);
+        const rate = b.div(square(b, noise), signal);
+        return reachOf(b, spectrum.coordinates, b.mul(rate, moved.coordinates), variance);
+      },
+    }),
   };
+
+  /** The residual of an image and, where they are asked for, its variances to be expected. */
+  function expected(
+    b: GraphBuilder,
+    image: Value,
+    { measurement: y, sigma: s, variance: v, count, ...parameters }: Readonly<Record<string, Value>>,
+    noise: Value | undefined,
+  ): Expected {
+    // An operator that cannot take the image says so better than a shape does.
+    const [, c = 0, h = 0, w = 0] = image.shape;
+    operator.measured([c, h, w]);
+    if (!y) throw new Error('measurementLoss: no measurement');
+    const residual = b.sub(y, operator.A(b, image, parameters));
+    if (!s || !noise) return { residual, ofOperator: parameters };
+    const spectrum = operator.spectrum(b, residual, parameters);
+    const ratio = v
+      ? b.mul(v, square(b, b.div(noise, s)))
+      : unexplained(b, spectrum, { sigma: s, count: count as Value });
+    const variance = plusOne(b, b.mul(ratio, spectrum.power));
+    return { residual, sigma: s, spectrum, variance, ofOperator: parameters };
+  }
+}
+
+/** Of a residual r. */
+type Expected = {
+  readonly residual: Value;
+  readonly ofOperator: Readonly<Record<string, Value>>;
+} & (
+  | { readonly sigma: Value; readonly spectrum: Spectrum; readonly variance: Value }
+  | { readonly sigma?: undefined; readonly spectrum?: undefined; readonly variance?: undefined }
+);
+
+/** How much longer than the cautious step it may be; see below. */
+const BOLD = 1.5;
+
+/**
+ * How far to follow the gradient g = −Jᵀ Aᵀ p of the likelihood, p = M⁻¹ r. The covariance of y is
+ * σ² I + (1−ᾱ)/√ᾱ A J Aᵀ, of which M is only a guess with r_t² I in place of J; q is that covariance
+ * times p, and r if the guess is right. Steepest descent goes as far as pᵀr / pᵀq, one step of the
+ * conjugate gradients of Rozet et al., Learning Diffusion Priors from Observations by Expectation
+ * Maximization (2024), section 4, with M for a preconditioner. J of a network is not quite symmetric
+ * and positive, and then that can be anything: so it is bounded by what makes q as long as r, in the
+ * norm of M⁻¹, which lies between steepest descent and the least residual, times `BOLD`.
+ * @param r in the coordinates of the spectrum
+ * @param moved (1−ᾱ)/√ᾱ A g, in the same
+ * @param variance M's diagonal in units of σ²
+ * @returns `[N]`
+ */
+function reachOf(b: GraphBuilder, r: Value, moved: Value, variance: Value): Value {
+  const root = b.op('Sqrt', [variance]);
+  const whitened = b.div(r, root);
+  const q = b.div(b.sub(b.div(r, variance), moved), root);
+  const n = r.shape[0] ?? 1;
+  const dot = (u: Value, v: Value): Value =>
+    b.reduce('Sum', b.reshape(b.mul(u, v), [n, -1]), [1], false);
+  const [rr, rq, qq] = [dot(whitened, whitened), dot(whitened, q), dot(q, q)];
+  // Without a residual there is nowhere to go; where pᵀq is negative, the bound is all there is.
+  const above = (v: Value): Value => b.op('Max', [v, b.scalar(1e-20, v)]);
+  const bound = b.scale(b.op('Sqrt', [b.div(rr, above(qq))]), BOLD);
+  return b.op('Min', [b.div(rr, above(rq)), bound]);
 }
 
 /** r_t²/σ² is taken at ratios of e^(1/8): between them it is constant, and so has no gradient. */

@@ -30,6 +30,19 @@ export interface Loss {
     parameters: Readonly<Record<string, Value>>,
     seen: Seen,
   ): Value;
+  /**
+   * Appends how far the loss's gradient is to be followed, see `Reach`; its own length if left out.
+   * @param image as `value` is given it
+   * @param gradient the loss's at x_t, in the image's place
+   * @param level of x_t
+   * @returns `[N]`
+   */
+  readonly reach?: (
+    b: GraphBuilder,
+    at: { readonly image: Value; readonly gradient: Value },
+    parameters: Readonly<Record<string, Value>>,
+    level: { readonly signal: Value; readonly noise: Value },
+  ) => Value;
 }
 
 /** What a network predicted, of which a loss is usually given the image alone. */
@@ -59,9 +72,10 @@ export function opsetFor(losses: readonly Loss[], otherwise: number): number {
 
 /** The loss times a number. */
 export function weighted(loss: Loss, weight: number): Loss {
-  const { at } = loss;
+  // How far to follow a gradient is said of its own length.
+  const { at, reach: _, ...rest } = loss;
   return {
-    ...loss,
+    ...rest,
     signature: `${weight}*${loss.signature}`,
     ...(at && { at: async (image) => weighted(await at(image), weight) }),
     value: (b, image, parameters, seen) => b.scale(loss.value(b, image, parameters, seen), weight),

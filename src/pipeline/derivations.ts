@@ -1,5 +1,6 @@
 /** The graphs of a sampling step, each with what it follows from and what it is tried out on. */
 import { guidedGraph, lossGraph, stepGraph } from '../guided/guided.ts';
+import { reachGraph, type Reaching } from '../guided/reach.ts';
 import { blendedGraph, windowGradientGraph, windowGraph, windowPorts } from '../guided/windowed.ts';
 import type { Session } from '../session/session.ts';
 import { seenShape } from './canvas.ts';
@@ -80,6 +81,24 @@ export function openLoss(input: DenoiserInput): Promise<Session> {
     input,
     { graph: 'loss', shapes: { x0 }, ...aimOf(input) },
     { make, feeds: () => lossFeeds(input) },
+  );
+}
+
+/**
+ * How far the gradient of a loss is to be followed. Always on the CPU in float32: it is small beside
+ * the network, and a quotient of what nearly cancels.
+ */
+export function openReach(input: DenoiserInput, loss: Reaching): Promise<Session> {
+  const { model, batch, canvas, session, placement } = input;
+  const x0 = [batch, ...seenShape(model, canvas)];
+  const { threads, thread } = session;
+  return openDerived(
+    { ...input, session: { threads, thread } },
+    { graph: 'reach', shapes: { x0 }, ...aimOf(input) },
+    {
+      make: async () => reachGraph(loss, x0, placement),
+      feeds: () => ({ ...exampleLevel, ...lossFeeds(input) }),
+    },
   );
 }
 

@@ -11,6 +11,7 @@ import { universal } from '../guidance/universal.ts';
 import { ddim } from '../samplers/ddim.ts';
 import { ddpm } from '../samplers/ddpm.ts';
 import type { Sampler, TimeTravel } from '../samplers/sampler.ts';
+import type { Step } from '../schedules/respace.ts';
 import { UserError } from '../errors.ts';
 
 /** The rule by which a gradient bends a step. */
@@ -41,6 +42,13 @@ export interface Conduct {
   readonly timeTravel?: number;
   readonly travelFrom?: number;
   readonly travelTo?: number;
+  /**
+   * How many of the steps, the last ones, are taken at one noise level, and what they end at
+   * averaged; 1, the default, averages nothing. Only for rules that bend the predicted image.
+   */
+  readonly average?: number | undefined;
+  /** That level, as a share of the schedule's timesteps: 0 is a clean image. */
+  readonly averageAt?: number | undefined;
   /** Steps of backward guidance, and their rate; none if left out. */
   readonly backwardSteps?: number;
   readonly backwardRate?: number;
@@ -71,11 +79,48 @@ export function guidanceFor(method: Method, steps: number): Guidance {
 /** Of the published code of universal guidance. */
 export const usualBackwardRate = 0.01;
 
+/** Halfway to the noise in which detail goes under. */
+export const usualAverageAt = 0.1;
+
 /**
- * How often each step is taken.
+ * The steps of a method's N that differ, as many as `count` of them from timestep `first` of T on: the
+ * last of them is taken again for those that are averaged.
+ * @throws UserError for numbers out of range
+ */
+export function spanOf(
+  { average = 1, averageAt = usualAverageAt }: Method,
+  N: number,
+  T: number,
+): { first: number; count: number } {
+  if (average === 1) return { first: 0, count: N };
+  if (!Number.isInteger(average) || average < 1 || average >= N)
+    throw new UserError(
+      `average: ${average} of ${N} steps, expected a positive integer below their number`,
+      { hint: 'a fifth of the steps is enough' },
+    );
+  if (!(averageAt > 0 && averageAt < 1))
+    throw new UserError(`average at ${averageAt} of the timesteps, expected a share within 0..1`, {
+      hint: '0.05 to 0.2: the more noise, the less that differs from sample to sample is left',
+    });
+  return { first: Math.round(averageAt * T), count: N - average + 1 };
+}
+
+/** How often steps are taken, and which of them are averaged. */
+export type Passes = Pick<TimeTravel, 'passes' | 'averages'>;
+
+/**
+ * The steps that are taken several times, if any.
  * @throws UserError for a number or shares out of range
  */
-export function passesFor(method: Method, steps: number): TimeTravel['passes'] | undefined {
+export function passesFor(method: Method, steps: number): Passes | undefined {
+  const { average = 1 } = method;
+  const travels = travelOf(method, steps);
+  if (average === 1) return travels && { passes: travels };
+  const averages = ({ index }: Step): boolean => index === 0;
+  return { averages, passes: (step) => (averages(step) ? average : (travels?.(step) ?? 1)) };
+}
+
+function travelOf(method: Method, steps: number): TimeTravel['passes'] | undefined {
   const { timeTravel, guideFrom = 0, guideTo = 1 } = method;
   const { travelFrom: from = guideFrom, travelTo: to = guideTo } = method;
   if (timeTravel === undefined || timeTravel === 1) return undefined;

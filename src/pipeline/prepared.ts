@@ -41,7 +41,8 @@ export interface Recipe extends Origin {
     | 'blended'
     | 'blended guided'
     | 'classifier'
-    | 'loss';
+    | 'loss'
+    | 'reach';
 }
 
 /** Of an entry, for those who look into the cache. */

@@ -16,8 +16,17 @@ import type { ClassifierGuidance } from './classifier.ts';
 import { classCondition } from './condition.ts';
 import { openDenoiser, type Denoiser, type DenoiserInput, type Subject } from './denoiser.ts';
 import { openDescent, type Descent } from './descent.ts';
+import { openReaches, type Reaches } from './reach.ts';
 import { lossesOf, lossesOfMethod, shapeOf, type Job } from './job.ts';
-import { guidanceFor, passesFor, samplerFor, type Method, type SamplerChoice } from './method.ts';
+import {
+  guidanceFor,
+  passesFor,
+  samplerFor,
+  spanOf,
+  type Method,
+  type Passes,
+  type SamplerChoice,
+} from './method.ts';
 import { openAutoencoder } from './latent/autoencoder.ts';
 import { encodedStart } from './latent/start.ts';
 import { betasOf, type Model } from './model.ts';
@@ -81,15 +90,20 @@ interface Opened {
   readonly key: string;
   readonly denoiser: Denoiser;
   readonly descent: Descent;
+  readonly reaches: Reaches | undefined;
 }
 
 /** @throws UserError for a step count or hyper-parameter out of range */
 export function openRestorer(options: RestoreOptions): Restorer {
   const { model, seed, replay } = options;
-  const schedule = respace(betasOf(model.card), options.steps, model.card.schedule);
-  const steps = stepsOf(schedule);
+  const betas = betasOf(model.card);
   const sampler = samplerFor(options.sampler);
-  guidanceFor(options.method, options.steps);
+  const planned = (method: Method): { steps: Step[]; travel: Passes | undefined } => {
+    const { first, count } = spanOf(method, options.steps, betas.length);
+    const steps = stepsOf(respace(betas, count, { ...model.card.schedule, first }));
+    return { steps, travel: passesFor(method, count) };
+  };
+  guidanceFor(options.method, planned(options.method).steps.length);
   // One batch size and image size is the rule; a remainder or another size replaces it.
   let current: Opened | undefined;
   const autoencoder = model.card.latent && openAutoencoder(model, options.session);
@@ -115,20 +129,21 @@ export function openRestorer(options: RestoreOptions): Restorer {
         ? openWindowedDenoiser({ ...given, tiling })
         : openDenoiser(given);
     const denoiser = classifier ? openClassifiedDenoiser(input, open, classifier) : open(input);
-    current = { key, denoiser, descent: openDescent(input) };
+    current = { key, denoiser, descent: openDescent(input), reaches: openReaches(input) };
     return current;
   }
 
   async function releaseCurrent(): Promise<void> {
     await current?.denoiser.release();
     await current?.descent.release();
+    await current?.reaches?.release();
     current = undefined;
   }
 
   async function encoded(
     jobs: readonly Job[],
     noise: Tensor,
-    on: { readonly canvas: Size; readonly placed: Placement },
+    on: { readonly canvas: Size; readonly placed: Placement; readonly step: Step },
   ): Promise<Tensor> {
     if (!autoencoder)
       throw new UserError(
@@ -137,7 +152,7 @@ export function openRestorer(options: RestoreOptions): Restorer {
           hint: 'leave out --start: that is for latent pipelines',
         },
       );
-    return encodedStart(jobs, { autoencoder, ...on, step: steps[0] as Step, noise });
+    return encodedStart(jobs, { autoencoder, ...on, noise });
   }
 
   return {
@@ -148,28 +163,30 @@ export function openRestorer(options: RestoreOptions): Restorer {
       const { canvas, placed } = placementOf(model, image, options);
       const method = first.method ?? options.method;
       const subjects = jobs.map((job) => subjectOf(job, model, method));
-      const { denoiser, descent } = await openedFor(subjects, canvas, placed);
+      const { denoiser, descent, reaches } = await openedFor(subjects, canvas, placed);
       const shape = seenShape(model, canvas);
       const keys = jobs.map((job) => noiseKey(seed, job.name));
       const draw = (stream: 'x_T' | 'step' | 'travel', index: number, pass = 0): Tensor =>
         stack(keys.map((key) => gaussian(key, stream, index, shape, pass)));
-      const passes = passesFor(method, steps.length);
-      if (replay && passes)
+      const { steps, travel } = planned(method);
+      if (replay && travel)
         throw new UserError('replay: recorded noise is that of steps that are taken once', {
-          hint: 'leave out the time travel, or the recorded noise',
+          hint: 'leave out what takes them several times, or the recorded noise',
         });
       const recorded = replay && replayed(replay, shape, steps, jobs.length);
       const noise = recorded?.x ?? draw('x_T', 0);
+      const [step] = steps as [Step];
       const run = sampler({
         denoise: denoiser.bind(subjects),
-        x: options.start === 'encoder' ? await encoded(jobs, noise, { canvas, placed }) : noise,
+        x: options.start === 'encoder' ? await encoded(jobs, noise, { canvas, placed, step }) : noise,
         steps,
         guidance: guidanceFor(method, steps.length),
         noise: recorded?.noise ?? ((step, pass) => draw('step', step.index, pass)),
-        ...(passes && {
-          travel: { passes, noise: (step, pass) => draw('travel', step.index, pass) },
+        ...(travel && {
+          travel: { ...travel, noise: ({ index }, pass) => draw('travel', index, pass) },
         }),
         descend: descent.bind(subjects),
+        ...(reaches && { reach: reaches.bind(subjects) }),
         ...(signal && { signal }),
       });
       const imagesOf = async (x: Tensor): Promise<Tensor> =>

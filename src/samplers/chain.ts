@@ -22,14 +22,14 @@ export function chain(transition: (denoised: Denoised, step: Step) => Transition
     let { x } = input;
     for (const step of steps) {
       const passes = travel?.passes(step) ?? 1;
+      const mean = travel?.averages?.(step) ? runningMean() : undefined;
       for (let pass = 0; pass < passes; pass++) {
         signal?.throwIfAborted();
         const taken = await take(transition, input, { x, step, pass });
-        if (travel && pass + 1 < passes) x = goBack(taken.x, step, travel.noise(step, pass));
-        else {
-          ({ x } = taken);
-          yield taken;
-        }
+        const last = pass + 1 === passes;
+        const state = mean ? { ...taken, x: mean(taken.x) } : taken;
+        if (last || mean) yield state;
+        x = travel && !last ? goBack(taken.x, step, travel.noise(step, pass)) : state.x;
       }
     }
     return x;
@@ -39,7 +39,7 @@ export function chain(transition: (denoised: Denoised, step: Step) => Transition
 /** One step from x_t, for the `pass`-th time. */
 async function take(
   transition: (denoised: Denoised, step: Step) => Transition,
-  { denoise, guidance, noise, descend }: SamplerInput,
+  { denoise, guidance, noise, descend, reach }: SamplerInput,
   { x, step, pass }: { readonly x: Tensor; readonly step: Step; readonly pass: number },
 ): Promise<SamplerState> {
   const guided = guidance.guides(step);
@@ -54,7 +54,7 @@ async function take(
   if (loss) assertFinite('loss', tensor([loss.length], Float32Array.from(loss)), step);
 
   const { x0 } = denoised;
-  const bent = gradient && (await guidance.estimate?.({ step, x0, gradient, descend }));
+  const bent = gradient && (await guidance.estimate?.({ step, x0, gradient, descend, reach }));
   const { ofX0, ofX, sigma } = transition(denoised, step);
   if (typeof sigma !== 'number') expectShape('variance', sigma, x);
   const mean = combine(ofX0, bent ?? x0, ofX, x);
@@ -69,6 +69,18 @@ async function take(
 /** Noise from the next step's level to this one's again: q(x_t | x') of the forward process. */
 function goBack(x: Tensor, { beta }: Step, noise: Tensor): Tensor {
   return combine(Math.sqrt(1 - beta), x, Math.sqrt(beta), noise);
+}
+
+/** The mean of all that it was given by now. */
+function runningMean(): (x: Tensor) => Tensor {
+  let sum: Float64Array | undefined;
+  let count = 0;
+  return ({ shape, data }) => {
+    sum ??= new Float64Array(data.length);
+    count++;
+    for (let i = 0; i < data.length; i++) sum[i]! += data[i]!;
+    return { shape, data: Float32Array.from(sum, (v) => v / count) };
+  };
 }
 
 function combine(a: number, { data: u }: Tensor, b: number, { shape, data: v }: Tensor): Tensor {

@@ -1,5 +1,5 @@
 /** What a sampler needs and what it yields; it sees no ONNX, session or operator. */
-import type { Descend, Guidance } from '../guidance/guidance.ts';
+import type { Descend, Guidance, Reach } from '../guidance/guidance.ts';
 import type { Step } from '../schedules/respace.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -38,6 +38,8 @@ export interface SamplerInput {
   readonly travel?: TimeTravel;
   /** For guidance that looks for a better x0 itself. */
   readonly descend?: Descend;
+  /** For guidance whose loss tells how far its gradient goes. */
+  readonly reach?: Reach;
   /** Heeded between steps: the sampler throws its reason. */
   readonly signal?: AbortSignal;
 }
@@ -51,6 +53,11 @@ export interface TimeTravel {
   passes(step: Step): number;
   /** Standard Gaussian noise of the way back after a pass, shaped like x. */
   readonly noise: (step: Step, pass: number) => Tensor;
+  /**
+   * Whether it goes on with the mean of what the passes of a step end at, and not with the last.
+   * Such a step is yielded after every pass.
+   */
+  averages?(step: Step): boolean;
 }
 
 /** Where a sampler stands after a step. The tensors are not written to again. */

@@ -19,6 +19,8 @@ export interface Spacing {
   readonly spacing?: 'linspace' | 'leading' | 'trailing' | undefined;
   /** Added to every timestep of `leading`. */
   readonly offset?: number | undefined;
+  /** The first of the timesteps that are kept from: none is below it. 0 if left out. */
+  readonly first?: number | undefined;
   /** Whether the last step ends at a clean image, or at the noise level of timestep 0. */
   readonly end?: 'clean' | 'first' | undefined;
 }
@@ -47,20 +49,22 @@ export interface Step {
  * Keeps N of the T timesteps of `betas`, from 0 to T-1 at stride (T-1)/(N-1), rounded half to even.
  * N = 1 keeps timestep 0. This is `space_timesteps` of guided-diffusion for one section, whose
  * running sum decides on which side of a half a timestep falls. Other spacings are those of
- * diffusers' schedulers.
- * @throws UserError if N is not an integer from 1 to T, or an offset leads beyond T.
+ * diffusers' schedulers. With a `first` timestep, it is the N of those from there on, in the same way.
+ * @throws UserError if N is not an integer from 1 to their number, or an offset leads beyond T.
  */
 export function respace(
   betas: Float64Array,
   N: number,
-  { spacing = 'linspace', offset = 0, end = 'clean' }: Spacing = {},
+  { spacing = 'linspace', offset = 0, first = 0, end = 'clean' }: Spacing = {},
 ): Schedule {
   const T = betas.length;
-  if (!Number.isInteger(N) || N < 1 || N > T)
-    throw new UserError(`cannot sample in ${N} steps, expected an integer from 1 to ${T}`, {
+  const most = T - first;
+  if (!Number.isInteger(N) || N < 1 || N > most)
+    throw new UserError(`cannot sample in ${N} steps, expected an integer from 1 to ${most}`, {
       hint: `the model's schedule has ${T} timesteps; 20, 50 and 100 steps are usual`,
     });
-  const timesteps = SPACINGS[spacing](T, N).map((t) => (spacing === 'leading' ? t + offset : t));
+  const shift = first + (spacing === 'leading' ? offset : 0);
+  const timesteps = SPACINGS[spacing](most, N).map((t) => t + shift);
   const last = timesteps.at(-1) ?? 0;
   if (last >= T)
     throw new UserError(
