@@ -29,9 +29,7 @@ export type Descend = (
  * How far a gradient of each image's loss is to be followed, 1 being its own length.
  * @param estimate x0 `[N,C,H,W]` and the gradient with respect to the x_t that it was predicted from
  */
-export type Reach = (
-  estimate: Pick<Estimate, 'step' | 'x0' | 'gradient'>,
-) => Promise<Float64Array>;
+export type Reach = (estimate: Pick<Estimate, 'step' | 'x0' | 'gradient'>) => Promise<Float64Array>;
 
 /** What the network says of x_t, from which a guided step starts. Tensors are `[N,C,H,W]`. */
 export interface Estimate {

@@ -77,7 +77,13 @@ export function measurementLoss(
   function expected(
     b: GraphBuilder,
     image: Value,
-    { measurement: y, sigma: s, variance: v, count, ...parameters }: Readonly<Record<string, Value>>,
+    {
+      measurement: y,
+      sigma: s,
+      variance: v,
+      count,
+      ...parameters
+    }: Readonly<Record<string, Value>>,
     noise: Value | undefined,
   ): Expected {
     // An operator that cannot take the image says so better than a shape does.

@@ -24,7 +24,10 @@ export function reachGraph(loss: Reaching, shape: readonly number[], placement: 
   };
   const parameters = Object.entries(loss.parameters).map(
     ([name, p]) =>
-      [name, b.input(ports.lossParameter(0, name), 'float32', [shape[0] ?? 1, ...p.shape])] as const,
+      [
+        name,
+        b.input(ports.lossParameter(0, name), 'float32', [shape[0] ?? 1, ...p.shape]),
+      ] as const,
   );
   b.output(loss.reach(b, at, Object.fromEntries(parameters), level), ports.reach);
   return simplify(b.graph);

@@ -178,7 +178,10 @@ export function openRestorer(options: RestoreOptions): Restorer {
       const [step] = steps as [Step];
       const run = sampler({
         denoise: denoiser.bind(subjects),
-        x: options.start === 'encoder' ? await encoded(jobs, noise, { canvas, placed, step }) : noise,
+        x:
+          options.start === 'encoder'
+            ? await encoded(jobs, noise, { canvas, placed, step })
+            : noise,
         steps,
         guidance: guidanceFor(method, steps.length),
         noise: recorded?.noise ?? ((step, pass) => draw('step', step.index, pass)),

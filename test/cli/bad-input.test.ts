@@ -223,6 +223,21 @@ describe('refused', () => {
       /--whiten belongs to --method dsg or dps/,
     ],
     [
+      'all of the steps averaged',
+      [at('good.png'), ...blur, '--method', 'pigdm', '--steps', '4', '--average', '4'],
+      /average: 4 of 4 steps, expected a positive integer below their number/,
+    ],
+    [
+      'an average of samples that follow no likelihood',
+      [at('good.png'), ...blur, '--method', 'dsg', '--average', '4'],
+      /--average belongs to --method pigdm or ugd, and the method is dsg/,
+    ],
+    [
+      'a level of no average',
+      [at('good.png'), ...blur, '--method', 'pigdm', '--average-at', '0.2'],
+      /--average-at belongs to --average, which is not given/,
+    ],
+    [
       '--rate of pigdm, which has none',
       [at('good.png'), ...blur, '--method', 'pigdm', '--rate', '0.1'],
       /--rate belongs to --method dsg/,

@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { differentiate } from '../../src/autodiff/differentiate.ts';
 import { lossGraph, ports } from '../../src/guided/guided.ts';
 import { measurementLoss, type FidelityOptions } from '../../src/guided/measured.ts';
+import { reachGraph, type Reaching } from '../../src/guided/reach.ts';
+import { weighted } from '../../src/losses/loss.ts';
 import { newLooks } from '../../src/losses/looks.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
@@ -179,6 +181,106 @@ describe('−log p(y|x_t)', () => {
       );
       expect(relativeError(gradient, slope)).toBeLessThan(1e-3);
     }
+  });
+});
+
+describe('the reach of its gradient', () => {
+  const [sigma, whiten, noise, signal] = [0.1, 0.2, 0.8, 0.6];
+  const variance = whiten * noise ** 2;
+
+  /** What the graph tells of a gradient at x, for a residual. */
+  async function reachOf(
+    operator: Operator,
+    { x, y }: Record<'x' | 'y', Tensor>,
+    gradient: Tensor,
+  ) {
+    const loss = measurementLoss(operator, y, { whiten, sigma, likelihood: true });
+    const placement = { image, top: 0, left: 0 };
+    const given = Object.entries(loss.parameters).map(
+      ([name, value]) =>
+        [ports.lossParameter(0, name), tensor([1, ...value.shape], value.data)] as const,
+    );
+    const { [ports.reach]: reach } = await runGraph(
+      reachGraph(loss as Reaching, shape, placement),
+      {
+        ...Object.fromEntries(given),
+        [ports.image]: x,
+        [ports.gradient]: gradient,
+        [ports.signal]: tensor([], Float32Array.of(signal)),
+        [ports.noise]: tensor([], Float32Array.of(noise)),
+      },
+    );
+    return reach!.data[0]!;
+  }
+
+  const told = [
+    ['inpainting', mask],
+    ['super-resolution', reduction],
+  ] as const;
+
+  /** Aᵀ p of p = M⁻¹ r, which is the gradient at x̂₀ but for its sign. */
+  async function backprojected(operator: Operator, r: readonly number[]): Promise<Tensor> {
+    const { loss, gradient } = exact(await columnsOf(operator), r, { sigma, variance });
+    return tensor(
+      shape,
+      gradient.data.map((v) => (-loss / sigma ** 2) * v),
+    );
+  }
+
+  it.each(told)('is 1 where x0 has the variance that was taken: %s', async (_, operator) => {
+    const { x, r, y } = await problemOf(operator, 0.3);
+    // J = √ᾱ/(1−ᾱ) r_t² I.
+    const J = (signal / noise ** 2) * variance;
+    const gradient = (await backprojected(operator, r)).data.map((v) => -J * v);
+    expect(await reachOf(operator, { x, y }, tensor(shape, gradient))).toBeCloseTo(1, 4);
+  });
+
+  it.each(told)('makes up for a J that is c times that, to a bound: %s', async (_, op) => {
+    const { x, r, y } = await problemOf(op, 0.3);
+    const columns = await columnsOf(op);
+    const at = (await backprojected(op, r)).data;
+    const J = (signal / noise ** 2) * variance;
+    for (const c of [0.2, 5, 30]) {
+      const gradient = tensor(
+        shape,
+        at.map((v) => -c * J * v),
+      );
+      // p = M⁻¹ r and q = σ² p + c r_t² A Aᵀ p, densely.
+      const M = r.map((_, i) =>
+        r.map((__, j) => {
+          const product = columns.reduce((sum, column) => sum + column[i]! * column[j]!, 0);
+          return variance * product + (i === j ? sigma ** 2 : 0);
+        }),
+      );
+      const p = solved(M, r);
+      const q = p.map((pi, i) => (1 - c) * sigma ** 2 * pi + c * r[i]!);
+      const dotted = (u: readonly number[], v: readonly number[]): number =>
+        u.reduce((sum, ui, i) => sum + ui * v[i]!, 0);
+      const steepest = dotted(p, r) / dotted(p, q);
+      const bound = 1.5 * Math.sqrt(dotted(p, r) / dotted(solved(M, q), q));
+      const found = await reachOf(op, { x, y }, gradient);
+      expect(found / Math.min(steepest, bound)).toBeCloseTo(1, 3);
+    }
+  });
+
+  it('is bounded where the network turns the gradient around', async () => {
+    const { x, r, y } = await problemOf(mask, 0.3);
+    const gradient = (await backprojected(mask, r)).data.map((v) => 3 * v);
+    const found = await reachOf(mask, { x, y }, tensor(shape, gradient));
+    expect(found).toBeGreaterThan(0);
+    expect(found).toBeLessThan(2);
+  });
+
+  it('is a number where nothing is left to explain', async () => {
+    const { x, y } = await problemOf(mask, 0);
+    const none = tensor(shape, new Float32Array(sizeOf(image)));
+    expect(await reachOf(mask, { x, y }, none)).toBeGreaterThanOrEqual(0);
+  });
+
+  it('goes with the loss itself, and not with a multiple or a norm', () => {
+    const y = randomTensor('y', image);
+    expect(weighted(measurementLoss(mask, y, { likelihood: true }), 2).reach).toBeUndefined();
+    expect(measurementLoss(mask, y, { whiten }).reach).toBeUndefined();
   });
 });
 

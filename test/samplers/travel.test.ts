@@ -82,6 +82,32 @@ describe('time travel', () => {
     ]);
   });
 
+  it('goes on with the mean of what the passes end at where it averages, and yields each', async () => {
+    const shape = [3, 2, 1, 1];
+    const last = ({ index }: { readonly index: number }): boolean => index === 0;
+    const seen: Float32Array[] = [];
+    const denoise: Denoise = async (x, step, want) => {
+      const denoised = await exactDenoise(prior)(x, step, want);
+      if (last(step)) seen.push(denoised.x0.data);
+      return denoised;
+    };
+    const travel = {
+      passes: (step: { readonly index: number }) => (last(step) ? 3 : 1),
+      averages: last,
+      noise: noiseOf(3, shape),
+    };
+    const { states, x } = await run(ddim({ eta: 1 })(input(3, 4, { denoise, travel })));
+    expect(states.map((s) => s.step.index)).toEqual([3, 2, 1, 0, 0, 0]);
+    // The last step ends at x0 itself.
+    expect(seen).toHaveLength(3);
+    expect(new Set(seen.map(String)).size).toBe(3);
+    for (let i = 0; i < x.data.length; i++)
+      expect(x.data[i]).toBeCloseTo(
+        seen.reduce((sum, x0) => sum + x0[i]! / 3, 0),
+        6,
+      );
+  });
+
   it('goes back by the forward process: √(1−β) x′ + √β z', async () => {
     const shape = [1, 2, 1, 1];
     const seen: Float32Array[] = [];

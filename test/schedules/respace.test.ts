@@ -71,6 +71,21 @@ describe('spacings of diffusers', () => {
     expect(last('first')?.alphaBarPrev).toBeCloseTo(0.9991499781608582, 7);
   });
 
+  it.each(['linspace', 'leading', 'trailing'] as const)(
+    '%s begins at a first timestep',
+    (spacing) => {
+      const { timesteps } = respace(new Float64Array(1000).fill(0.01), 5, { spacing, first: 200 });
+      const whole = respace(new Float64Array(800).fill(0.01), 5, { spacing });
+      expect(timesteps).toEqual(whole.timesteps.map((t) => t + 200));
+    },
+  );
+
+  it('refuses more steps than there are from the first timestep on', () => {
+    expect(() => respace(new Float64Array(100).fill(0.01), 51, { first: 50 })).toThrow(
+      'cannot sample in 51 steps, expected an integer from 1 to 50',
+    );
+  });
+
   it('refuses an offset that leads beyond the schedule', () => {
     expect(() => respace(latent, 1000, { spacing: 'leading', offset: 1 })).toThrow(
       /timestep 1000 is beyond 999/,
