@@ -126,10 +126,6 @@ export function refuseUnguided(losses: number, method: MethodName | undefined): 
 /** @throws UserError for an option that the chosen method or sampler has no use for */
 export function refuseIdle(values: SamplingValues, method: MethodName): void {
   refuseIdleMethod(values, method);
-  if (method === 'pigdm' && values.eta !== undefined && values.eta < 1)
-    throw new UserError(`--method pigdm needs the noise of --eta 1, and eta is ${values.eta}`, {
-      hint: 'leave out --eta: with less noise its steps do not reach the measurement',
-    });
   const idle = (
     [
       ['eta', '--eta', 'ddim'],

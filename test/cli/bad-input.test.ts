@@ -243,11 +243,6 @@ describe('refused', () => {
       /--rate belongs to --method dsg/,
     ],
     [
-      'pseudoinverse guidance with less noise',
-      [at('good.png'), ...blur, '--method', 'pigdm', '--eta', '0.5'],
-      /pigdm needs the noise of --eta 1, and eta is 0\.5/,
-    ],
-    [
       '--eta without ddim',
       [at('good.png'), ...blur, '--sampler', 'ddpm', '--eta', '1'],
       /--eta belongs to --sampler ddim/,
