@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from network import STEPS, Prior, load_weights, noised
+from optimiser import optimiser_of
 from scenes import cached
 from validation import validate
 
@@ -90,6 +91,7 @@ def parse():
         '--init', help='weights to start from (.pt or .onnx) when there is no checkpoint'
     )
     p.add_argument('--stop', type=int, help='stop at this step as an interruption would')
+    p.add_argument('--optimiser', choices=['adamw', 'muon'], default='muon')
     p.add_argument('--rate', type=float, default=4e-4)
     p.add_argument('--warmup', type=int, default=300)
     p.add_argument(
@@ -130,7 +132,6 @@ def appended(path, header, rows):
 def resumed(a):
     """Network, EMA, optimiser and state of the run in a.out, or of a new one."""
     net, ema = Prior(), Prior()
-    optimiser = torch.optim.AdamW(net.parameters(), lr=a.rate, betas=(0.9, 0.99), weight_decay=1e-3)
     state = {'step': 0, 'began': time.time()}
     saved = None
     if (a.out / 'checkpoint.pt').exists():
@@ -143,6 +144,7 @@ def resumed(a):
             net.load_state_dict(load_weights(a.init))
         ema.load_state_dict(net.state_dict())
     net = net.to(memory_format=torch.channels_last)
+    optimiser = optimiser_of(net, a.optimiser, a.rate)
     if saved:
         optimiser.load_state_dict(saved['optimiser'])
     return net, ema.requires_grad_(False), optimiser, state
