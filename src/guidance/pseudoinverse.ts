@@ -1,5 +1,5 @@
 /** Pseudoinverse guidance: the score of x_t becomes that of the posterior. */
-import type { Tensor } from '../tensor/tensor.ts';
+import { along } from '../tensor/batch.ts';
 import type { Guidance } from './guidance.ts';
 
 /**
@@ -20,15 +20,3 @@ export const pseudoinverse: Guidance = {
   },
   apply: ({ sample }) => sample,
 };
-
-/** x0 + s g with an s for each image. */
-function along(
-  { shape, data: x0 }: Tensor,
-  { data: g }: Tensor,
-  s: (image: number) => number,
-): Tensor {
-  const data = new Float32Array(x0.length);
-  const size = x0.length / (shape[0] as number);
-  for (let i = 0; i < data.length; i++) data[i] = x0[i]! + s(Math.floor(i / size)) * g[i]!;
-  return { shape, data };
-}

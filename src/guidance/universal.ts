@@ -1,6 +1,6 @@
 /** Universal guidance: the predicted noise is bent, and with it the predicted image. */
 import { UserError } from '../errors.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { along } from '../tensor/batch.ts';
 import type { Guidance } from './guidance.ts';
 
 export interface UniversalOptions {
@@ -25,14 +25,8 @@ export function universal({ strength }: UniversalOptions): Guidance {
     guides: () => true,
     estimate: async ({ x0, gradient, step: { alphaBar } }) => {
       const rate = (strength * (1 - alphaBar)) / Math.sqrt(alphaBar);
-      return minus(x0, rate, gradient);
+      return along(x0, gradient, () => -rate);
     },
     apply: ({ sample }) => sample,
   };
-}
-
-function minus({ shape, data: u }: Tensor, factor: number, { data: v }: Tensor): Tensor {
-  const data = new Float32Array(u.length);
-  for (let i = 0; i < data.length; i++) data[i] = u[i]! - factor * v[i]!;
-  return { shape, data };
 }

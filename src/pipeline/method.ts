@@ -88,11 +88,15 @@ export const usualAverageAt = 0.1;
  * @throws UserError for numbers out of range
  */
 export function spanOf(
-  { average = 1, averageAt = usualAverageAt }: Method,
+  { name, average = 1, averageAt = usualAverageAt }: Method,
   N: number,
   T: number,
 ): { first: number; count: number } {
   if (average === 1) return { first: 0, count: N };
+  if (name !== 'pigdm' && name !== 'ugd')
+    throw new UserError(`average: ${name} does not bend the image that is averaged`, {
+      hint: 'pigdm and ugd do',
+    });
   if (!Number.isInteger(average) || average < 1 || average >= N)
     throw new UserError(
       `average: ${average} of ${N} steps, expected a positive integer below their number`,

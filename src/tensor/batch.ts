@@ -53,3 +53,16 @@ export function firstNonFinite({ data }: Tensor): number {
   for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return i;
   return -1;
 }
+
+/** x + s d of tensors `[N,...]`, with an s for each image. */
+export function along(
+  { shape, data: x }: Tensor,
+  { data: d }: Tensor,
+  s: (image: number) => number,
+): Tensor {
+  const data = new Float32Array(x.length);
+  const size = x.length / (shape[0] ?? 1);
+  for (let image = 0, i = 0; i < data.length; image++)
+    for (const [end, by] = [i + size, s(image)]; i < end; i++) data[i] = x[i]! + by * d[i]!;
+  return { shape, data };
+}

@@ -68,6 +68,17 @@ describe('restore', () => {
     expect(resultsOf(await collect(given))).toEqual(resultsOf(await collect()));
   });
 
+  it('with averaged steps too, as many of which are told as there are', async () => {
+    const method = { name: 'pigdm', average: 3, averageAt: 0.1 } as const;
+    const events = await collect({ method, steps: 6 });
+    const taken = events.flatMap((e) => (e.type === 'step' && e.jobs[0].name === 'a' ? [e] : []));
+    expect(taken.map((e) => e.taken)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(taken.map((e) => e.progress.step.index)).toEqual([3, 2, 1, 0, 0, 0]);
+    expect(taken.at(-1)!.progress.step.timestep).toBe(100);
+    const batched = await collect({ method, steps: 6, batch: 3, lanes: 2 });
+    expect(resultsOf(batched)).toEqual(resultsOf(events));
+  });
+
   it('tells every step of every image, and prints nothing', async () => {
     const out = vi.spyOn(process.stdout, 'write');
     const err = vi.spyOn(process.stderr, 'write');

@@ -1,7 +1,7 @@
 /** Batches of images. */
 
 import { expect, test } from 'vitest';
-import { firstNonFinite, imageAt, imageNorms, stack, unstack } from '../../src/tensor/batch.ts';
+import { along, firstNonFinite, imageAt, imageNorms, stack, unstack } from '../../src/tensor/batch.ts';
 import { gaussian, noiseKey } from '../../src/tensor/noise.ts';
 import { tensor, zeros } from '../../src/tensor/tensor.ts';
 
@@ -34,6 +34,14 @@ test('norms are those of the images alone, in float64', () => {
   // A float32 sum of 2^24 stays what it is when quarters are added.
   const data = new Float32Array(4097).fill(0.5).fill(4096, 0, 1);
   expect(imageNorms(tensor([1, 4097], data))[0]).toBe(Math.sqrt(2 ** 24 + 1024));
+});
+
+test('a direction is followed as far as each image says', () => {
+  const x = tensor([2, 1, 2], Float32Array.of(1, 2, 3, 4));
+  const d = tensor([2, 1, 2], Float32Array.of(1, -1, 2, 0));
+  const moved = along(x, d, (image) => [10, -0.5][image]!);
+  expect(moved).toEqual(tensor([2, 1, 2], Float32Array.of(11, -8, 2, 4)));
+  expect([...x.data]).toEqual([1, 2, 3, 4]);
 });
 
 test('the first value that is not finite', () => {
