@@ -15,10 +15,8 @@ describe('averaged steps', () => {
     const method: Method = { name: 'pigdm', average: 4, averageAt: 0.2 };
     expect(spanOf(method, 10, 1000)).toEqual({ first: 200, count: 7 });
     expect(taken(method)).toEqual([1, 1, 1, 1, 1, 1, 4]);
-    expect(linearSteps(7).map((s) => passesFor(method, 7)!.averages!(s))).toEqual([
-      ...[false, false, false, false, false, false],
-      true,
-    ]);
+    const averaged = linearSteps(7).filter((s) => passesFor(method, 7)!.averages!(s));
+    expect(averaged.map((s) => s.index)).toEqual([0]);
   });
 
   it('go with time travel, which the last step has no part in', () => {
