@@ -1,7 +1,14 @@
 /** Batches of images. */
 
 import { expect, test } from 'vitest';
-import { along, firstNonFinite, imageAt, imageNorms, stack, unstack } from '../../src/tensor/batch.ts';
+import {
+  along,
+  firstNonFinite,
+  imageAt,
+  imageNorms,
+  stack,
+  unstack,
+} from '../../src/tensor/batch.ts';
 import { gaussian, noiseKey } from '../../src/tensor/noise.ts';
 import { tensor, zeros } from '../../src/tensor/tensor.ts';
 
