@@ -27,7 +27,10 @@ class Muon:
         inner = {id(w) for w in self.weights}
         rest = [p for p in net.parameters() if id(p) not in inner]
         self.muon = torch.optim.Muon(
-            self.matrices, lr=rate, weight_decay=1e-3, adjust_lr_fn='match_rms_adamw'
+            self.matrices,
+            lr=rate,
+            weight_decay=others['weight_decay'],
+            adjust_lr_fn='match_rms_adamw',
         )
         self.adamw = torch.optim.AdamW(rest, lr=rate, **others)
 

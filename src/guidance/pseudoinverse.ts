@@ -1,6 +1,6 @@
 /** Pseudoinverse guidance: the score of x_t becomes that of the posterior. */
-import { along } from '../tensor/batch.ts';
 import type { Guidance } from './guidance.ts';
+import { universal } from './universal.ts';
 
 /**
  * x0 <- x0 - a (1-alphaBar)/sqrt(alphaBar) g with g the gradient of -log p(y|x_t): what Tweedie's formula
@@ -10,13 +10,4 @@ import type { Guidance } from './guidance.ts';
  * neighbours err alike: each of them would ask for all of what they share. So a is as far as the
  * loss says that its gradient reaches. There is nothing to tune.
  */
-export const pseudoinverse: Guidance = {
-  name: 'pigdm',
-  guides: () => true,
-  async estimate({ step, x0, gradient, reach }) {
-    const rate = (1 - step.alphaBar) / Math.sqrt(step.alphaBar);
-    const found = await reach?.({ step, x0, gradient });
-    return along(x0, gradient, (image) => -rate * (found?.[image] ?? 1));
-  },
-  apply: ({ sample }) => sample,
-};
+export const pseudoinverse: Guidance = { ...universal({ strength: 1 }), name: 'pigdm' };

@@ -12,7 +12,7 @@ export interface UniversalOptions {
  * Forward guidance: eps <- eps + s sqrt(1-alphaBar) g, which is
  * x0 <- x0 - s (1-alphaBar)/sqrt(alphaBar) g. Bansal et al., Universal Guidance for Diffusion Models
  * (2023), equation 6 and algorithm 1. Its self-recurrence is the sampler's time-travel, and its
- * backward guidance is `withBackward`.
+ * backward guidance is `withBackward`. Where the loss tells how far its gradient reaches, it goes so far.
  * @throws UserError if the strength is negative or not finite.
  */
 export function universal({ strength }: UniversalOptions): Guidance {
@@ -23,9 +23,10 @@ export function universal({ strength }: UniversalOptions): Guidance {
   return {
     name: 'ugd',
     guides: () => true,
-    estimate: async ({ x0, gradient, step: { alphaBar } }) => {
-      const rate = (strength * (1 - alphaBar)) / Math.sqrt(alphaBar);
-      return along(x0, gradient, () => -rate);
+    async estimate({ x0, gradient, step, reach }) {
+      const rate = (strength * (1 - step.alphaBar)) / Math.sqrt(step.alphaBar);
+      const found = await reach?.({ step, x0, gradient });
+      return along(x0, gradient, (image) => -rate * (found?.[image] ?? 1));
     },
     apply: ({ sample }) => sample,
   };

@@ -138,14 +138,33 @@ export function appendLosses(
   const n = x0.shape[0] ?? 1;
   const seen = { x0, canvas, top, left, noise, looks: newLooks() };
   const terms = losses.map((loss, i) => {
-    const parameters = Object.entries(loss.parameters).map(
-      ([name, { shape }]) =>
-        [name, b.input(ports.lossParameter(i, name), 'float32', [n, ...shape])] as const,
-    );
-    return loss.value(b, image, Object.fromEntries(parameters), seen);
+    return loss.value(b, image, lossInputs(b, loss, i, n), seen);
   });
   const loss = terms.reduce((sum, term) => b.add(sum, term));
   return { loss, ones: b.constant(new Array<number>(n).fill(1)) };
+}
+
+/** The parameters of the `i`-th loss as inputs of a graph of n images. */
+export function lossInputs(
+  b: GraphBuilder,
+  { parameters }: Loss,
+  i: number,
+  n: number,
+): Record<string, Value> {
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, { shape }]) => [
+      name,
+      b.input(ports.lossParameter(i, name), 'float32', [n, ...shape]),
+    ]),
+  );
+}
+
+/** The noise level as inputs. */
+export function levelInputs(b: GraphBuilder): NoiseLevel {
+  return {
+    signal: b.input(ports.signal, 'float32', []),
+    noise: b.input(ports.noise, 'float32', []),
+  };
 }
 
 /** A(x) alone, to simulate measurements with. */
@@ -177,10 +196,7 @@ export function appendPrediction(
   const raw = valueOf(graph, card.output);
   graph.outputs.length = 0;
   b.scope = '/dsg';
-  const level = {
-    signal: b.input(ports.signal, 'float32', []),
-    noise: b.input(ports.noise, 'float32', []),
-  };
+  const level = levelInputs(b);
   const seen =
     card.range === '[0,1]' ? throughUnitRange(b, x, level) : { x: b.cast(x, 'float32'), level };
   const before = b.cast(raw, 'float32');

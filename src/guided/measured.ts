@@ -57,58 +57,51 @@ export function measurementLoss(
       ...(kind && Object.fromEntries(Object.entries(fed).map(([name, v]) => [name, scalar(v)]))),
     },
     value(b, image, parameters, { noise }) {
-      const { residual, sigma: s, spectrum, variance } = expected(b, image, parameters, noise);
-      if (!s || !spectrum) return residualNorm(b, residual);
-      const whitened = b.div(spectrum.coordinates, b.op('Sqrt', [variance]));
+      const residual = residualOf(b, image, parameters);
+      const { sigma: s } = parameters;
+      if (!s || !noise) return residualNorm(b, residual);
+      const { coordinates, variance } = expected(b, residual, parameters, noise);
+      const whitened = b.div(coordinates, b.op('Sqrt', [variance]));
       return likelihood ? negativeLogLikelihood(b, b.div(whitened, s)) : residualNorm(b, whitened);
     },
     ...(likelihood && {
       reach(b, { image, gradient }, parameters, { signal, noise }) {
-        const { spectrum, variance, ofOperator } = expected(b, image, parameters, noise);
-        if (!spectrum) throw new Error('measurementLoss: a likelihood without a level of noise');
-        const moved = operator.spectrum(b, operator.A(b, gradient, ofOperator), ofOperator);
+        const residual = residualOf(b, image, parameters);
+        const { coordinates, variance } = expected(b, residual, parameters, noise);
+        const moved = operator.spectrum(b, operator.A(b, gradient, parameters), parameters);
         const rate = b.div(square(b, noise), signal);
-        return reachOf(b, spectrum.coordinates, b.mul(rate, moved.coordinates), variance);
+        return reachOf(b, coordinates, b.mul(rate, moved.coordinates), variance);
       },
     }),
   };
 
-  /** The residual of an image and, where they are asked for, its variances to be expected. */
-  function expected(
-    b: GraphBuilder,
-    image: Value,
-    {
-      measurement: y,
-      sigma: s,
-      variance: v,
-      count,
-      ...parameters
-    }: Readonly<Record<string, Value>>,
-    noise: Value | undefined,
-  ): Expected {
+  function residualOf(b: GraphBuilder, image: Value, parameters: Given): Value {
     // An operator that cannot take the image says so better than a shape does.
     const [, c = 0, h = 0, w = 0] = image.shape;
     operator.measured([c, h, w]);
+    const { measurement: y } = parameters;
     if (!y) throw new Error('measurementLoss: no measurement');
-    const residual = b.sub(y, operator.A(b, image, parameters));
-    if (!s || !noise) return { residual, ofOperator: parameters };
+    return b.sub(y, operator.A(b, image, parameters));
+  }
+
+  /** A residual along the spectrum, and the variances to be expected there in units of σ². */
+  function expected(
+    b: GraphBuilder,
+    residual: Value,
+    parameters: Given,
+    noise: Value,
+  ): { coordinates: Value; variance: Value } {
     const spectrum = operator.spectrum(b, residual, parameters);
+    const { sigma: s, variance: v, count } = parameters as Record<string, Value> & { sigma: Value };
     const ratio = v
       ? b.mul(v, square(b, b.div(noise, s)))
       : unexplained(b, spectrum, { sigma: s, count: count as Value });
     const variance = plusOne(b, b.mul(ratio, spectrum.power));
-    return { residual, sigma: s, spectrum, variance, ofOperator: parameters };
+    return { coordinates: spectrum.coordinates, variance };
   }
 }
 
-/** Of a residual r. */
-type Expected = {
-  readonly residual: Value;
-  readonly ofOperator: Readonly<Record<string, Value>>;
-} & (
-  | { readonly sigma: Value; readonly spectrum: Spectrum; readonly variance: Value }
-  | { readonly sigma?: undefined; readonly spectrum?: undefined; readonly variance?: undefined }
-);
+type Given = Readonly<Record<string, Value>>;
 
 /** How much longer than the cautious step it may be; see below. */
 const BOLD = 1.5;
@@ -130,9 +123,7 @@ function reachOf(b: GraphBuilder, r: Value, moved: Value, variance: Value): Valu
   const root = b.op('Sqrt', [variance]);
   const whitened = b.div(r, root);
   const q = b.div(b.sub(b.div(r, variance), moved), root);
-  const n = r.shape[0] ?? 1;
-  const dot = (u: Value, v: Value): Value =>
-    b.reduce('Sum', b.reshape(b.mul(u, v), [n, -1]), [1], false);
+  const dot = (u: Value, v: Value): Value => b.reduce('Sum', b.mul(u, v), [1, 2, 3], false);
   const [rr, rq, qq] = [dot(whitened, whitened), dot(whitened, q), dot(q, q)];
   // Without a residual there is nowhere to go; where pᵀq is negative, the bound is all there is.
   const above = (v: Value): Value => b.op('Max', [v, b.scalar(1e-20, v)]);

@@ -3,7 +3,7 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import { defaultOpset, emptyGraph, type Graph } from '../onnx/graph.ts';
 import type { Loss } from '../losses/loss.ts';
 import { simplify } from '../simplify/simplify.ts';
-import { crop, ports, type Placement } from './guided.ts';
+import { crop, levelInputs, lossInputs, ports, type Placement } from './guided.ts';
 
 /** A loss that tells it. */
 export type Reaching = Loss & Required<Pick<Loss, 'reach'>>;
@@ -18,17 +18,8 @@ export function reachGraph(loss: Reaching, shape: readonly number[], placement: 
     image: crop(b, b.input(ports.image, 'float32', shape), placement),
     gradient: crop(b, b.input(ports.gradient, 'float32', shape), placement),
   };
-  const level = {
-    signal: b.input(ports.signal, 'float32', []),
-    noise: b.input(ports.noise, 'float32', []),
-  };
-  const parameters = Object.entries(loss.parameters).map(
-    ([name, p]) =>
-      [
-        name,
-        b.input(ports.lossParameter(0, name), 'float32', [shape[0] ?? 1, ...p.shape]),
-      ] as const,
-  );
-  b.output(loss.reach(b, at, Object.fromEntries(parameters), level), ports.reach);
+  const level = levelInputs(b);
+  const parameters = lossInputs(b, loss, 0, shape[0] ?? 1);
+  b.output(loss.reach(b, at, parameters, level), ports.reach);
   return simplify(b.graph);
 }

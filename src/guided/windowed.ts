@@ -15,7 +15,14 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import { defaultOpset, emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
 import { simplify } from '../simplify/simplify.ts';
 import { sliceAttention } from '../simplify/sliced-attention.ts';
-import { appendLosses, appendPrediction, opsetOfAim, ports, type Aim } from './guided.ts';
+import {
+  appendLosses,
+  appendPrediction,
+  levelInputs,
+  opsetOfAim,
+  ports,
+  type Aim,
+} from './guided.ts';
 import { prediction } from './prediction.ts';
 import { backwards, type DerivativeOptions } from './scaled.ts';
 
@@ -67,10 +74,7 @@ export function blendedGraph(
   const b = new GraphBuilder(emptyGraph('blended', opset));
   const x = b.input(windowPorts.x, 'float32', shape);
   const eps = b.input(ports.eps, 'float32', shape);
-  const level = {
-    signal: b.input(ports.signal, 'float32', []),
-    noise: b.input(ports.noise, 'float32', []),
-  };
+  const level = levelInputs(b);
   // Whatever the network predicts and on whatever range, its ε is that of x in [-1,1].
   const kind = { prediction: 'epsilon', clip: card.clip, range: '[-1,1]' } as const;
   const { x0 } = prediction(b, eps, x, level, kind);

@@ -57,18 +57,27 @@ function solved(M: readonly (readonly number[])[], r: readonly number[]): number
   return rows.map((row, i) => row[n]! / row[i]!);
 }
 
+/** σ² I + r_t² A Aᵀ. */
+function covariance(
+  columns: readonly (readonly number[])[],
+  { sigma, variance }: { readonly sigma: number; readonly variance: number },
+): number[][] {
+  const rows = columns[0]!;
+  return rows.map((_, i) =>
+    rows.map((__, j) => {
+      const product = columns.reduce((sum, column) => sum + column[i]! * column[j]!, 0);
+      return variance * product + (i === j ? sigma ** 2 : 0);
+    }),
+  );
+}
+
 /** σ √(rᵀ M⁻¹ r) and its gradient −σ² Aᵀ M⁻¹ r / loss, M = σ² I + r_t² A Aᵀ. */
 function exact(
   columns: readonly (readonly number[])[],
   r: readonly number[],
   { sigma, variance }: { readonly sigma: number; readonly variance: number },
 ): { loss: number; gradient: Tensor } {
-  const M = r.map((_, i) =>
-    r.map((__, j) => {
-      const product = columns.reduce((sum, column) => sum + column[i]! * column[j]!, 0);
-      return variance * product + (i === j ? sigma ** 2 : 0);
-    }),
-  );
+  const M = covariance(columns, { sigma, variance });
   const z = solved(M, r);
   const onto = (v: readonly number[]): number => v.reduce((sum, vi, i) => sum + vi * z[i]!, 0);
   const loss = sigma * Math.sqrt(onto(r));
@@ -246,12 +255,7 @@ describe('the reach of its gradient', () => {
         at.map((v) => -c * J * v),
       );
       // p = M⁻¹ r and q = σ² p + c r_t² A Aᵀ p, densely.
-      const M = r.map((_, i) =>
-        r.map((__, j) => {
-          const product = columns.reduce((sum, column) => sum + column[i]! * column[j]!, 0);
-          return variance * product + (i === j ? sigma ** 2 : 0);
-        }),
-      );
+      const M = covariance(columns, { sigma, variance });
       const p = solved(M, r);
       const q = p.map((pi, i) => (1 - c) * sigma ** 2 * pi + c * r[i]!);
       const dotted = (u: readonly number[], v: readonly number[]): number =>
