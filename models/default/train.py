@@ -27,14 +27,13 @@ FRESH = 0.25  # scenes that enter and leave it at each step
 HEADER = ['step', 'side', 'loss', 'gradient norm', 'rate', 'seconds']
 
 
-def patches(rng, cache, step, count, side):
-    """`count` patches of scenes as float32 (n, 3, side, side) in [-1,1], augmented.
+def patches(rng, cache, first, count, side):
+    """`count` patches of scenes from `first` on as float32 (n, 3, side, side) in [-1,1], augmented.
 
     Scale: up to twice the patch is taken and reduced. Colour: contrast and brightness change a
     little, channels are permuted at times, some patches are made grey. Eight orientations.
     """
     out = []
-    first = int(step * FRESH)
     for index in rng.integers(first, first + WINDOW, count):
         picture = cached(cache, index)
         taken = side if rng.random() < 0.5 else int(side * rng.uniform(1, 2))
@@ -62,12 +61,12 @@ def timesteps(rng, count, power):
     return torch.from_numpy((rng.permutation(u) ** power * STEPS).astype(np.int64))
 
 
-def batch(seed, step, cache, pixels, power):
-    """The clean patches, timesteps and noise of a step: a function of seed and step alone."""
+def batch(seed, step, cache, pixels, power, first):
+    """The clean patches, timesteps and noise of a step: a function of the arguments alone."""
     rng = np.random.default_rng([seed, step])
     side = 64 if rng.random() < 0.7 else 128
     count = pixels // side**2
-    x0 = patches(rng, cache, step, count, side)
+    x0 = patches(rng, cache, first + int(step * FRESH), count, side)
     noise = torch.from_numpy(rng.standard_normal(x0.shape, dtype=np.float32))
     return x0, timesteps(rng, count, power), noise
 
@@ -85,6 +84,7 @@ def parse():
         '--out', type=Path, required=True, help='checkpoint and logs; not in the repository'
     )
     p.add_argument('--scenes', type=Path, help='cache of scenes (default OUT/scenes)')
+    p.add_argument('--first', type=int, default=0, help='first scene, beyond those of earlier runs')
     p.add_argument('--steps', type=int, required=True, help='the step at which the rate reaches 0')
     p.add_argument('--until', help='HH:MM: the clock sets the rate, and --steps is only the most')
     p.add_argument(
@@ -165,7 +165,7 @@ def advance(a, cache, net, ema, optimiser, state, done):
     rate = learning_rate(a, step, done)
     for group in optimiser.param_groups:
         group['lr'] = rate
-    x0, t, noise = batch(a.seed, step, cache, a.pixels, a.power)
+    x0, t, noise = batch(a.seed, step, cache, a.pixels, a.power, a.first)
     x = noised(x0, t, noise).contiguous(memory_format=torch.channels_last)
     with torch.autocast('cpu', torch.bfloat16, enabled=a.bfloat16):
         eps = net(x, t.float())
