@@ -73,6 +73,8 @@ export function opsetOfAim({ losses, decoder }: Aim, otherwise: number): number 
 /**
  * The same and, in one run, the losses of each image, added up, and their gradient at x_t.
  * Losses are per image and images do not mix, so the gradient of their sum is each image's own.
+ * Where a loss tells how far it reaches, its gradient passes the clip: x̂₀ is bent before the next
+ * step, and one that is clipped everywhere, as at t = 999 it can be, would never be bent again.
  */
 export function guidedGraph(
   model: Graph,
@@ -82,12 +84,14 @@ export function guidedGraph(
 ): Graph {
   const opset = opsetOfAim(aim, model.opset);
   const b = new GraphBuilder(copyOf(raiseOpset(model, opset)));
-  const { x, x0, noise, seam } = appendPrediction(b, card);
-  const { loss, ones } = appendLosses(b, x0, aim, noise);
+  const { x, x0, open, noise, seam } = appendPrediction(b, card);
+  const clip = aim.losses.some(({ reach }) => reach) ? b.sub(x0, open) : undefined;
+  const { loss, ones } = appendLosses(b, clip ? b.add(open, clip) : x0, aim, noise);
   const cotangents = new Map([[loss.name, ones]]);
+  const stop = new Set([...(options.stop ?? []), ...(clip ? [clip.name] : [])]);
   const gradient = options.scaled
-    ? scaledGradient(b, cotangents, x, seam, options)
-    : (gradients(b, cotangents, [x.name], options).get(x.name) as Value);
+    ? scaledGradient(b, cotangents, x, seam, { ...options, stop })
+    : (gradients(b, cotangents, [x.name], { ...options, stop }).get(x.name) as Value);
   b.output(loss, ports.loss);
   b.output(gradient, ports.gradient);
   return simplify(b.graph);
@@ -190,7 +194,7 @@ export function operatorInputs(b: GraphBuilder, { parameters }: Operator): Recor
 export function appendPrediction(
   b: GraphBuilder,
   card: Card,
-): { x: Value; eps: Value; x0: Value; noise: Value; seam: Seam } {
+): { x: Value; eps: Value; x0: Value; open: Value; noise: Value; seam: Seam } {
   const { graph } = b;
   const x = valueOf(graph, card.inputs.x);
   const raw = valueOf(graph, card.output);
@@ -218,10 +222,10 @@ export function appendPrediction(
       `${graph.name}: output '${raw.name}' [${output.shape.join(',')}] is not of the shape of x [${x.shape.join(',')}]`,
       { hint: 'set learnedVariance in the model card if the output has twice the channels' },
     );
-  const { eps, x0 } = prediction(b, output, seen.x, seen.level, card);
+  const { eps, x0, open } = prediction(b, output, seen.x, seen.level, card);
   b.output(eps, ports.eps);
   b.output(x0, ports.x0);
-  return { x, eps, x0, noise: level.noise, seam: { before, after } };
+  return { x, eps, x0, open, noise: level.noise, seam: { before, after } };
 }
 
 /** Puts the map to [0,1] between x and the network, whose nodes come after it. */

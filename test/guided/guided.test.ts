@@ -104,6 +104,25 @@ describe('a batch', () => {
   });
 });
 
+describe('an image that is clipped everywhere', () => {
+  it.each([
+    ['nothing by the norm, as published', {}, false],
+    ['a gradient by the likelihood, which bends x0', { likelihood: true }, true],
+  ])('has %s', async (_, fidelity, bent) => {
+    const operator = operators.superResolution({ scale: 4 });
+    const x = randomTensor('x', [1, 3, 32, 40]);
+    const y = randomTensor('y', [1, 3, 8, 10]);
+    const far = tensor(
+      x.shape,
+      x.data.map((v) => 1000 * Math.sign(v)),
+    );
+    const { x0, gradient } = await guidedStep([operator], far, y, [fidelity]);
+    expect(x0.data.every((v) => Math.abs(v) === 1)).toBe(true);
+    expect(gradient!.data.some((g) => g !== 0)).toBe(bent);
+    expect(gradient!.data.every(Number.isFinite)).toBe(true);
+  });
+});
+
 describe('a canvas larger than the image', () => {
   it('leaves the margin to the prior: loss and gradient see the image only', async () => {
     const operator = operators.inpainting({
