@@ -73,8 +73,6 @@ export function opsetOfAim({ losses, decoder }: Aim, otherwise: number): number 
 /**
  * The same and, in one run, the losses of each image, added up, and their gradient at x_t.
  * Losses are per image and images do not mix, so the gradient of their sum is each image's own.
- * Where a loss tells how far it reaches, its gradient passes the clip: x̂₀ is bent before the next
- * step, and one that is clipped everywhere, as at t = 999 it can be, would never be bent again.
  */
 export function guidedGraph(
   model: Graph,
@@ -85,10 +83,10 @@ export function guidedGraph(
   const opset = opsetOfAim(aim, model.opset);
   const b = new GraphBuilder(copyOf(raiseOpset(model, opset)));
   const { x, x0, open, noise, seam } = appendPrediction(b, card);
-  const clip = aim.losses.some(({ reach }) => reach) ? b.sub(x0, open) : undefined;
-  const { loss, ones } = appendLosses(b, clip ? b.add(open, clip) : x0, aim, noise);
+  const seen = seenByLosses(b, { x0, open }, aim.losses);
+  const { loss, ones } = appendLosses(b, seen.x0, aim, noise);
   const cotangents = new Map([[loss.name, ones]]);
-  const stop = new Set([...(options.stop ?? []), ...(clip ? [clip.name] : [])]);
+  const stop = new Set([...(options.stop ?? []), ...seen.stop]);
   const gradient = options.scaled
     ? scaledGradient(b, cotangents, x, seam, { ...options, stop })
     : (gradients(b, cotangents, [x.name], { ...options, stop }).get(x.name) as Value);
@@ -123,6 +121,22 @@ export function lossGraph(
   b.output(loss, ports.loss);
   b.output(found.get(image.name) as Value, ports.gradient);
   return simplify(b.graph);
+}
+
+/**
+ * x̂₀ for losses, and the values that no gradient is to pass. Where a loss tells how far it reaches, its
+ * gradient passes the clip: x̂₀ is bent before the next step, and one that is clipped everywhere,
+ * as at t = 999 it can be, would never be bent again.
+ * @param open x̂₀ before the clip; x̂₀ itself where there is none
+ */
+export function seenByLosses(
+  b: GraphBuilder,
+  { x0, open }: { readonly x0: Value; readonly open: Value },
+  losses: readonly Loss[],
+): { x0: Value; stop: ReadonlySet<string> } {
+  if (x0 === open || !losses.some(({ reach }) => reach)) return { x0, stop: new Set() };
+  const clip = b.sub(x0, open);
+  return { x0: b.add(open, clip), stop: new Set([clip.name]) };
 }
 
 /**

@@ -26,7 +26,8 @@ export function onUnitRange(
 }
 
 /**
- * ε and x̂₀, and x̂₀ before the clip, for a network that predicts ε, v = √ᾱ ε − √(1−ᾱ) x₀ (Salimans & Ho 2022), or x₀.
+ * ε and x̂₀, and x̂₀ before the clip (`open`), for a network that predicts ε,
+ * v = √ᾱ ε − √(1−ᾱ) x₀ (Salimans & Ho 2022), or x₀.
  * x̂₀ = (x_t − √(1−ᾱ) ε)/√ᾱ is Tweedie's formula (DPS, eq. 10); the clip, where the card asks for
  * one, is part of x̂₀ and so of its gradient. ε is that of x_t; x̂₀ is in [-1,1] always.
  * @param x and the level as the network knows them: see `onUnitRange`
@@ -41,8 +42,8 @@ export function prediction(
   const found = unclipped(b, output, x, { signal, noise }, card.prediction);
   const { eps } = found;
   const x0 = card.range === '[0,1]' ? b.sub(b.scale(found.x0, 2), b.scalar(1, x)) : found.x0;
-  if (!card.clip) return { eps, x0, open: x0 };
-  return { eps, x0: b.op('Clip', [x0, b.scalar(-1, x0), b.scalar(1, x0)]), open: x0 };
+  const clipped = card.clip ? b.op('Clip', [x0, b.scalar(-1, x0), b.scalar(1, x0)]) : x0;
+  return { eps, x0: clipped, open: x0 };
 }
 
 function unclipped(

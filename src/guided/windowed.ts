@@ -21,6 +21,7 @@ import {
   levelInputs,
   opsetOfAim,
   ports,
+  seenByLosses,
   type Aim,
 } from './guided.ts';
 import { prediction } from './prediction.ts';
@@ -77,11 +78,14 @@ export function blendedGraph(
   const level = levelInputs(b);
   // Whatever the network predicts and on whatever range, its ε is that of x in [-1,1].
   const kind = { prediction: 'epsilon', clip: card.clip, range: '[-1,1]' } as const;
-  const { x0 } = prediction(b, eps, x, level, kind);
+  const { x0, open } = prediction(b, eps, x, level, kind);
   b.output(x0, ports.x0);
   if (aim) {
-    const { loss, ones } = appendLosses(b, x0, aim, level.noise);
-    const found = gradients(b, new Map([[loss.name, ones]]), [x.name, eps.name], options);
+    const seen = seenByLosses(b, { x0, open }, aim.losses);
+    const { loss, ones } = appendLosses(b, seen.x0, aim, level.noise);
+    const stop = new Set([...(options?.stop ?? []), ...seen.stop]);
+    const cotangents = new Map([[loss.name, ones]]);
+    const found = gradients(b, cotangents, [x.name, eps.name], { ...options, stop });
     b.output(loss, ports.loss);
     b.output(found.get(x.name) as Value, ports.gradient);
     b.output(found.get(eps.name) as Value, windowPorts.epsGradient);
