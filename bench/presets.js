@@ -26,6 +26,8 @@ const { positionals, values } = parseArgs({
     tasks: { type: 'string', default: 'inpaint,sr,deblur' },
     intervals: { type: 'string', default: '1,2,4' },
     whiten: { type: 'string', default: '0,0.1,1' },
+    methods: { type: 'string', default: 'dps,dsg' },
+    'clip-gradient': { type: 'string', default: 'pass' },
     check: { type: 'boolean', default: false },
     threads: { type: 'string', default: '2' },
     device: { type: 'string', default: 'cpu' },
@@ -74,12 +76,11 @@ async function score(restorer, task, steps, method) {
     const worst = Math.min(...found.psnr);
     tried[key] = { psnr: mean(found.psnr), ssim: mean(found.ssim), worst };
     writeFileSync(values.tried, `${JSON.stringify(tried, undefined, 1)}\n`);
-    console.log(
-      `${key}  PSNR ${tried[key].psnr.toFixed(2)} dB  SSIM ${tried[key].ssim.toFixed(4)}` +
-        `  worst ${worst.toFixed(2)} dB`,
-    );
-  }
-  return tried[key].psnr;
+  } else if (!values.check) return tried[key].psnr;
+  const { psnr: mean, ssim: likeness, worst } = tried[key];
+  const measures = [`PSNR ${mean.toFixed(2)} dB`, `SSIM ${likeness.toFixed(4)}`];
+  console.log([key, ...measures, `worst ${worst.toFixed(2)} dB`].join('  '));
+  return mean;
 }
 
 /** Uphill from `start` in factors of `ratios`, one after the other; the top of a parabola there. */
@@ -102,6 +103,7 @@ async function climb(start, ratios, largest, value) {
   return { value: rounded(best * ratios.at(-1) ** shift), score: middle };
 }
 
+const methods = values.methods.split(',');
 const numbers = (list) => list.split(',').map(Number);
 
 /** Restores nothing by itself: `score` says the method of every image. */
@@ -120,7 +122,7 @@ async function check() {
   for (const steps of numbers(values.steps)) {
     const restorer = restorerOf(steps);
     for (const task of values.tasks.split(','))
-      for (const name of ['dps', 'dsg']) {
+      for (const name of methods) {
         const said = preset(task, name, steps, model.card.presets);
         const stepSize = name === 'dps' && { stepSize: said.stepSize / enlargement };
         await score(restorer, task, steps, { name, ...said, ...stepSize });
@@ -141,14 +143,21 @@ async function tune() {
       // The articles' values suit another network, and at few steps are far from the best.
       const ratios = prior === 'article' ? [2, Math.SQRT2] : [Math.SQRT2];
       const [dps, dsg] = [[], []];
+      const clip = values['clip-gradient'];
       for (const whiten of numbers(values.whiten)) {
-        const said = whiten > 0 ? { whiten } : {};
-        // A whitened residual is shorter; how far a step goes is only near that of the norm.
-        const from = dps.at(-1)?.value ?? stepSize;
-        const top = await climb(from, dps.length > 0 ? [2, Math.SQRT2] : ratios, Infinity, (v) =>
-          score(restorer, task, steps, { name: 'dps', stepSize: v, ...said }),
-        );
-        dps.push({ ...top, said });
+        const said = {
+          ...(whiten > 0 && { whiten }),
+          ...(clip !== 'zero' && { clipGradient: clip }),
+        };
+        if (methods.includes('dps')) {
+          // A whitened residual is shorter; how far a step goes is only near that of the norm.
+          const from = dps.at(-1)?.value ?? stepSize;
+          const top = await climb(from, dps.length > 0 ? [2, Math.SQRT2] : ratios, Infinity, (v) =>
+            score(restorer, task, steps, { name: 'dps', stepSize: v, ...said }),
+          );
+          dps.push({ ...top, said });
+        }
+        if (!methods.includes('dsg')) continue;
         for (const interval of numbers(values.intervals)) {
           // The fewer steps are guided, the further each has to go.
           const start =
@@ -160,9 +169,14 @@ async function tune() {
         }
       }
       const best = (settings) => settings.reduce((a, b) => (b.score > a.score ? b : a));
-      const { value, said } = best(dps);
-      found.dps[steps] = { stepSize: Number((value * enlargement).toPrecision(3)), ...said };
-      found.dsg[steps] = { interval: best(dsg).interval, rate: best(dsg).value, ...best(dsg).said };
+      if (dps.length > 0) {
+        const { value, said } = best(dps);
+        found.dps[steps] = { stepSize: Number((value * enlargement).toPrecision(3)), ...said };
+      }
+      if (dsg.length > 0) {
+        const { value: rate, interval, said } = best(dsg);
+        found.dsg[steps] = { interval, rate, ...said };
+      }
       await restorer.release();
       console.log(`${task} ${steps}: ${JSON.stringify(found)}`);
     }

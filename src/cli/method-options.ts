@@ -114,6 +114,14 @@ export const methodOptions = {
     positive,
     `${usualBackwardRate}`,
   ),
+  clipGradient: option(
+    '--clip-gradient <how>',
+    'Advanced',
+    'the gradient of losses where x0 is clipped to its range: zero, as DPS and DSG are published, ' +
+      'or passed on, which keeps few steps from getting stuck',
+    choice(['zero', 'pass']),
+    'by task and steps; pass with pigdm',
+  ),
   stepRule: option(
     '--step-rule <name>',
     'Advanced',
@@ -215,15 +223,16 @@ function noStepSize(name: MethodName): UserError {
   });
 }
 
-type Said = Pick<Conduct, 'whiten' | 'averageAt'>;
+type Said = Pick<Conduct, 'whiten' | 'averageAt' | 'clipGradient'>;
 
 function conductOf(values: MethodValues, said: Said = {}): Conduct {
   const { whiten = said.whiten, guideFrom, guideTo, timeTravel, travelFrom, travelTo } = values;
-  const { average, averageAt = said.averageAt } = values;
+  const { average, averageAt = said.averageAt, clipGradient = said.clipGradient } = values;
   const { backwardSteps, backwardRate } = values;
   const travel = { timeTravel, travelFrom, travelTo };
   const mean = average === undefined ? {} : { average, averageAt };
-  const all = { whiten, guideFrom, guideTo, ...travel, ...mean, backwardSteps, backwardRate };
+  const aim = { whiten, clipGradient, guideFrom, guideTo, backwardSteps, backwardRate };
+  const all = { ...aim, ...travel, ...mean };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
@@ -239,6 +248,7 @@ const rules: readonly (readonly [keyof MethodValues, string, readonly MethodName
   ...(
     [
       ['whiten', '--whiten'],
+      ['clipGradient', '--clip-gradient'],
       ['guideFrom', '--guide-from'],
       ['guideTo', '--guide-to'],
       ['timeTravel', '--time-travel'],

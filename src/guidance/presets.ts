@@ -5,9 +5,12 @@ import { UserError } from '../errors.ts';
 
 /** Of the loss, whatever the rule: v of a whitened residual. */
 const whiten = z.number().positive().optional();
+/** And what the clip of x0 makes of its gradient; of itself if left out. */
+const clipGradient = z.enum(['zero', 'pass']).optional();
+const ofLoss = { whiten, clipGradient };
 const hyperparameters = {
-  dps: z.strictObject({ stepSize: z.number().nonnegative(), whiten }),
-  dsg: z.strictObject({ interval: z.int().positive(), rate: z.number().min(0).max(1), whiten }),
+  dps: z.strictObject({ stepSize: z.number().nonnegative(), ...ofLoss }),
+  dsg: z.strictObject({ interval: z.int().positive(), rate: z.number().min(0).max(1), ...ofLoss }),
   pigdm: z.strictObject({ averageAt: z.number().positive().max(1).optional() }),
 };
 

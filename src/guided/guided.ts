@@ -124,9 +124,8 @@ export function lossGraph(
 }
 
 /**
- * x̂₀ for losses, and the values that no gradient is to pass. Where a loss tells how far it reaches, its
- * gradient passes the clip: x̂₀ is bent before the next step, and one that is clipped everywhere,
- * as at t = 999 it can be, would never be bent again.
+ * x̂₀ for losses, and the values that no gradient is to pass: what the clip adds is one where a
+ * loss is to see through it, see `throughClip`.
  * @param open x̂₀ before the clip; x̂₀ itself where there is none
  */
 export function seenByLosses(
@@ -134,7 +133,7 @@ export function seenByLosses(
   { x0, open }: { readonly x0: Value; readonly open: Value },
   losses: readonly Loss[],
 ): { x0: Value; stop: ReadonlySet<string> } {
-  if (x0 === open || !losses.some(({ reach }) => reach)) return { x0, stop: new Set() };
+  if (x0 === open || !losses.some((l) => l.throughClip)) return { x0, stop: new Set() };
   const clip = b.sub(x0, open);
   return { x0: b.add(open, clip), stop: new Set([clip.name]) };
 }

@@ -17,6 +17,8 @@ export interface Loss {
    * @throws UserError for a network that does not take such images
    */
   readonly at?: (image: readonly number[]) => Promise<Loss>;
+  /** Whether its gradient passes the clip of x̂₀, see `throughClip`; one such loss takes all with it. */
+  readonly throughClip?: boolean;
   /**
    * Appends the loss of each image.
    * @param image `[N,C,H,W]` in [-1,1]
@@ -68,6 +70,21 @@ export function lossesAt(losses: readonly Loss[], image: readonly number[]): Pro
 /** The operator set for a graph in which all of the losses are, or `otherwise` if that is newer. */
 export function opsetFor(losses: readonly Loss[], otherwise: number): number {
   return Math.max(otherwise, ...losses.map((l) => l.opset ?? 0));
+}
+
+/**
+ * The loss with a gradient that passes the clip of x̂₀ as if there were none, as in the
+ * straight-through estimator of Bengio et al. 2013. The clip's own is 0 wherever x̂₀ leaves its
+ * range, so an x̂₀ that is clipped everywhere, as at t = 999 it can be, is never bent again.
+ */
+export function throughClip(loss: Loss): Loss {
+  const { at } = loss;
+  return {
+    ...loss,
+    signature: `through clip*${loss.signature}`,
+    throughClip: true,
+    ...(at && { at: async (image) => throughClip(await at(image)) }),
+  };
 }
 
 /** The loss times a number. */

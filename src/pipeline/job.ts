@@ -2,14 +2,14 @@
 import { UserError } from '../errors.ts';
 import { gluingLoss } from '../guided/gluing.ts';
 import { measurementLoss } from '../guided/measured.ts';
-import { weighted, type Loss } from '../losses/loss.ts';
+import { throughClip, weighted, type Loss } from '../losses/loss.ts';
 import { imageShape, type ImageShape, type Operator } from '../operators/operator.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { canvasFor, imageChannels, type Size } from './canvas.ts';
 import type { Condition } from './condition.ts';
 import { encoderFor } from './latent/autoencoder.ts';
 import type { Model } from './model.ts';
-import type { Method } from './method.ts';
+import { clipGradientOf, type Method } from './method.ts';
 
 interface Subject {
   /** Names the image's noise: the same name and seed give the same noise anywhere. */
@@ -46,12 +46,15 @@ export function shapeOf(job: Job, model: Pick<Model, 'channels' | 'card'>): Imag
 
 /** The losses of a job by itself: that of its measurement first. */
 export function lossesOf(job: Job, method?: Method): readonly Loss[] {
-  const { losses = [] } = job;
-  if ('size' in job) return losses;
+  const losses = [...fidelityOf(job, method), ...(job.losses ?? [])];
+  return method && clipGradientOf(method) === 'pass' ? losses.map(throughClip) : losses;
+}
+
+function fidelityOf(job: Job, method?: Method): readonly Loss[] {
+  if ('size' in job) return [];
   const { operator, measurement, sigma } = job;
   const likelihood = method?.name === 'pigdm';
-  const fidelity = { whiten: method?.whiten, sigma, likelihood };
-  return [measurementLoss(operator, measurement, fidelity), ...losses];
+  return [measurementLoss(operator, measurement, { whiten: method?.whiten, sigma, likelihood })];
 }
 
 /**

@@ -35,6 +35,8 @@ export type Rule =
 export interface Conduct {
   /** How far a measurement's residual is whitened, see `measurementLoss`; not at all if left out. */
   readonly whiten?: number | undefined;
+  /** What the clip of x̂₀ makes of gradients, see `clipGradientOf`. */
+  readonly clipGradient?: ClipGradient | undefined;
   /** The share of the steps from which, and up to which, is guided: 0 is the noisiest. */
   readonly guideFrom?: number;
   readonly guideTo?: number;
@@ -55,6 +57,17 @@ export interface Conduct {
 }
 
 export type Method = Rule & Conduct;
+
+/** `zero` where x̂₀ is clipped, which is the clip's own, or `pass`, as if there were no clip. */
+export type ClipGradient = 'zero' | 'pass';
+
+/**
+ * The published code of DPS and DSG differentiates the clip as it is; pseudoinverse guidance, which
+ * bends x̂₀ itself, gets stuck with that where all of x̂₀ is clipped.
+ */
+export function clipGradientOf({ name, clipGradient }: Method): ClipGradient {
+  return clipGradient ?? (name === 'pigdm' ? 'pass' : 'zero');
+}
 
 export type SamplerChoice =
   | { readonly name: 'ddim'; readonly eta: number }

@@ -223,6 +223,11 @@ describe('refused', () => {
       /--whiten belongs to --method dsg or dps/,
     ],
     [
+      'a gradient of the clip without guidance',
+      [at('good.png'), ...blur, '--method', 'none', '--clip-gradient', 'pass'],
+      /--clip-gradient belongs to --method dsg or dps/,
+    ],
+    [
       'all of the steps averaged',
       [at('good.png'), ...blur, '--method', 'pigdm', '--steps', '4', '--average', '4'],
       /average: 4 of 4 steps, expected a positive integer below their number/,

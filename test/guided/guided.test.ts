@@ -1,8 +1,11 @@
 /** The graph of a guided step on the embedded network. */
 import { describe, expect, it } from 'vitest';
 import type { Card } from '../../src/card/card.ts';
+import { gradients } from '../../src/autodiff/gradients.ts';
+import { seenByLosses } from '../../src/guided/guided.ts';
 import { measurementLoss, type FidelityOptions } from '../../src/guided/measured.ts';
 import { prediction } from '../../src/guided/prediction.ts';
+import { throughClip, type Loss } from '../../src/losses/loss.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { operators } from '../../src/operators/operators.ts';
 import { randomMask } from '../../src/operators/inpainting.ts';
@@ -56,13 +59,14 @@ async function guidedStep(
   x: Tensor,
   measurement: Tensor,
   fidelity: FidelityOptions[] = [],
+  seen: (loss: Loss) => Loss = (loss) => loss,
 ) {
   const model = await loadModel(defaultModel);
   const [n = 1, c = 3, height = 0, width = 0] = x.shape;
   const first = operator[0]!;
   const [, h, w] = first.restored(measurement.shape.slice(1) as [number, number, number]);
   const subjects = operator.map((o, i) => ({
-    losses: [measurementLoss(o, imageAt(measurement, i), fidelity[i])],
+    losses: [seen(measurementLoss(o, imageAt(measurement, i), fidelity[i]))],
   }));
   const denoiser = openDenoiser({
     model,
@@ -105,21 +109,47 @@ describe('a batch', () => {
 });
 
 describe('an image that is clipped everywhere', () => {
-  it.each([
-    ['nothing by the norm, as published', {}, false],
-    ['a gradient by the likelihood, which bends x0', { likelihood: true }, true],
-  ])('has %s', async (_, fidelity, bent) => {
-    const operator = operators.superResolution({ scale: 4 });
-    const x = randomTensor('x', [1, 3, 32, 40]);
-    const y = randomTensor('y', [1, 3, 8, 10]);
+  const operator = operators.superResolution({ scale: 4 });
+  const x = randomTensor('x', [1, 3, 32, 40]);
+  const y = randomTensor('y', [1, 3, 8, 10]);
+
+  it.each<[string, FidelityOptions, ((loss: Loss) => Loss)?]>([
+    ['no gradient by the norm, as published', {}],
+    ['one by the norm through the clip', {}, throughClip],
+    ['one by the likelihood through the clip', { likelihood: true }, throughClip],
+  ])('has %s', async (_, fidelity, seen) => {
     const far = tensor(
       x.shape,
       x.data.map((v) => 1000 * Math.sign(v)),
     );
-    const { x0, gradient } = await guidedStep([operator], far, y, [fidelity]);
+    const { x0, gradient } = await guidedStep([operator], far, y, [fidelity], seen);
     expect(x0.data.every((v) => Math.abs(v) === 1)).toBe(true);
-    expect(gradient!.data.some((g) => g !== 0)).toBe(bent);
+    expect(gradient!.data.some((g) => g !== 0)).toBe(seen !== undefined);
     expect(gradient!.data.every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe('what losses see of the clip', () => {
+  const values = [-3, 0.5, 2];
+
+  it.each([
+    ['its own gradient', false, [0, 1, 0]],
+    ['none of it, but the values', true, [-2, 1, 2]],
+  ])('is %s', async (_, passes, wanted) => {
+    const b = new GraphBuilder();
+    const open = b.input('open', 'float32', [3]);
+    const clipped = b.op('Clip', [open, b.scalar(-1, open), b.scalar(1, open)]);
+    const square: Loss = { signature: 'square', parameters: {}, value: (b, x) => b.mul(x, x) };
+    const losses = [passes ? throughClip(square) : square];
+    const { x0, stop } = seenByLosses(b, { x0: clipped, open }, losses);
+    const ones = b.constant([1, 1, 1]);
+    const loss = b.mul(x0, x0);
+    const found = gradients(b, new Map([[loss.name, ones]]), [open.name], { stop });
+    b.output(x0, 'x0');
+    b.output(found.get(open.name)!, 'gradient');
+    const out = await runGraph(b.graph, { open: tensor([3], Float32Array.from(values)) });
+    expect([...out['x0']!.data]).toEqual([-1, 0.5, 1]);
+    expect([...out['gradient']!.data]).toEqual(wanted);
   });
 });
 
