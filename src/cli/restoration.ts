@@ -1,8 +1,10 @@
 /** Restores measurements, and writes each image as it is done. */
+import { usualSigma } from '../guided/measured.ts';
 import type { Loss } from '../losses/loss.ts';
 import { imageShape } from '../operators/operator.ts';
 import type { Condition } from '../pipeline/condition.ts';
 import type { Task } from '../pipeline/tasks.ts';
+import { weighsNoise } from '../pipeline/method.ts';
 import type { Model } from '../pipeline/model.ts';
 import { posteriorOf } from '../pipeline/posterior.ts';
 import { cacheFor } from './caching.ts';
@@ -108,11 +110,13 @@ export async function restoreAll(
     [...showConditioning(conditioning, model), ...aims.words],
     report,
   );
+  const noteNoise = noiseNoter(report);
   const read = async (input: Input): Promise<Described> => {
     const example = await reader.read(input);
     const { task } = example.degradation;
     const settings = settingsFor(task, values, model.card);
     noteTask(task, settings);
+    noteNoise(assumedNoise(example, settings));
     const identified = await identify(input);
     const { operator, measurement } = example;
     const losses = await aims.of(operator.restored(imageShape(measurement)));
@@ -205,13 +209,31 @@ function taskNoter(
   };
 }
 
+/** The measurements' sigma where it matters and nobody says it. */
+function assumedNoise({ sigma }: Example, { method }: Settings): number | undefined {
+  return sigma === undefined && weighsNoise(method) ? usualSigma : undefined;
+}
+
+/** Says once what is assumed. */
+function noiseNoter(report: Report): (assumed: number | undefined) => void {
+  let noted = false;
+  return (assumed) => {
+    if (assumed === undefined || noted) return;
+    noted = true;
+    report.note(`note: noise of ${assumed} on [-1,1] is assumed in measurements; --noise says it`);
+  };
+}
+
 /** What was chosen and what followed from it, for the record. */
-function effective({ settings, degradation }: Job, values: RestoreValues, told: object): object {
+function effective(job: Job, values: RestoreValues, told: object): object {
+  const { settings, degradation } = job;
+  const assumed = assumedNoise(job, settings);
   const { steps, samples, seed, fit, simulate, replay, start, tile, tileOverlap } = values;
   return {
     task: degradation.task,
     ...told,
     ...settings,
+    ...(assumed !== undefined && { assumedNoise: assumed }),
     steps,
     ...(samples > 1 && { samples }),
     seed,

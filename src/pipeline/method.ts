@@ -69,6 +69,11 @@ export function clipGradientOf({ name, clipGradient }: Method): ClipGradient {
   return clipGradient ?? (name === 'pigdm' ? 'pass' : 'zero');
 }
 
+/** Whether what is left of a measurement is weighed by its noise, so that its sigma matters. */
+export function weighsNoise({ name, whiten = 0 }: Method): boolean {
+  return name === 'pigdm' || (name !== 'none' && whiten > 0);
+}
+
 export type SamplerChoice =
   | { readonly name: 'ddim'; readonly eta: number }
   | { readonly name: 'ddpm'; readonly variance: 'fixed_small' | 'fixed_large' | 'learned_range' };

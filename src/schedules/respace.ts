@@ -64,15 +64,18 @@ export function respace(
       hint: `the model's schedule has ${T} timesteps; 20, 50 and 100 steps are usual`,
     });
   const shift = first + (spacing === 'leading' ? offset : 0);
-  const timesteps = SPACINGS[spacing](most, N).map((t) => t + shift);
-  const last = timesteps.at(-1) ?? 0;
-  if (last >= T)
+  const kept = (n: number): number[] => SPACINGS[spacing](most, n).map((t) => t + shift);
+  const fits = (n: number): boolean => (kept(n).at(-1) as number) < T;
+  const timesteps = kept(N);
+  if (!fits(N)) {
+    let fewer = N - 1;
+    while (fewer > 0 && !fits(fewer)) fewer--;
+    const beyond = `timestep ${timesteps.at(-1)} is beyond ${T - 1}`;
     throw new UserError(
-      `cannot sample in ${N} steps: with an offset of ${offset}, timestep ${last} is beyond ${T - 1}`,
-      {
-        hint: `take at most ${Math.floor(T / 2)} steps`,
-      },
+      `cannot sample in ${N} steps: with an offset of ${offset}, ${beyond}`,
+      fewer > 0 ? { hint: `${fewer} steps fit` } : {},
     );
+  }
 
   let product = 1;
   const alphaBars = betas.map((beta) => (product *= 1 - beta));

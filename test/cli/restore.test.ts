@@ -275,6 +275,22 @@ describe('where results go', () => {
     expect(sidecar['residual']).toBeGreaterThan(0);
   });
 
+  it.each<[string, string[], number | undefined]>([
+    ['a plain norm needs none', [], undefined],
+    ['a likelihood of a measurement without a record', ['--method', 'pigdm'], 0.05],
+    ['a whitened residual', ['--whiten', '1'], 0.05],
+    ['--noise says it', ['--method', 'pigdm', '--noise', '0.1'], undefined],
+  ])('has the noise that is assumed: %s', async (_, options, assumed) => {
+    const out = fresh();
+    const done = await restore([a, b, ...blur, ...options, '-o', out, ...quick]);
+    expectDone(done);
+    const said = json(join(out, 'b.json')) as { options: { assumedNoise?: number } };
+    expect(said.options.assumedNoise).toBe(assumed);
+    expect(done.stderr.match(/noise of 0\.05 on \[-1,1\] is assumed/g) ?? []).toHaveLength(
+      assumed === undefined ? 0 : 1,
+    );
+  });
+
   it('--quiet says nothing but results', async () => {
     const done = await restore([a, ...blur, '-o', fresh(), '-q', ...quick]);
     expect(done.stderr).toBe('');

@@ -86,10 +86,13 @@ describe('spacings of diffusers', () => {
     );
   });
 
-  it('refuses an offset that leads beyond the schedule', () => {
-    expect(() => respace(latent, 1000, { spacing: 'leading', offset: 1 })).toThrow(
-      /timestep 1000 is beyond 999/,
+  it('refuses an offset that leads beyond the schedule, and says how many steps fit', () => {
+    const message = expect.stringContaining('timestep 1000 is beyond 999') as string;
+    const offset = { spacing: 'leading', offset: 1 } as const;
+    expect(() => respace(latent, 1000, offset)).toThrow(
+      expect.objectContaining({ message, hint: '999 steps fit' }),
     );
+    expect(respace(latent, 999, offset).timesteps.at(-1)).toBe(999);
   });
 });
 
