@@ -112,7 +112,10 @@ async function keep<J extends Job>(
     const of = kept.get(job);
     if (!of) return;
     if (loss) of.loss = loss[i] as number;
-    if (traced) of.frames.push(frames[i] as Frame);
+    if (!traced) return;
+    // A step that is taken again, as those are that are averaged, has one frame: its last.
+    if (of.frames.at(-1)?.index === progress.step.index) of.frames.pop();
+    of.frames.push(frames[i] as Frame);
   });
 }
 

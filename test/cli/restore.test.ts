@@ -216,6 +216,17 @@ describe('where results go', () => {
     expect({ width, pages }).toEqual({ width: 16, pages: 3 });
   });
 
+  it('--trace has one frame of the steps that are averaged', async () => {
+    const out = fresh();
+    const options = ['--method', 'pigdm', '--average', '3', '--trace', '2'];
+    expectDone(await restore([a, ...blur, ...options, '-o', out, ...quick]));
+    expect(filesIn(out).filter((f) => f.startsWith('a.trace/'))).toEqual([
+      'a.trace/0000.png',
+      'a.trace/0002.png',
+    ]);
+    expect((await sharp(join(out, 'a.trace.webp')).metadata()).pages).toBe(2);
+  });
+
   it('a file where the folder of a trace should be fails that image alone', async () => {
     const out = fresh();
     mkdirSync(out, { recursive: true });
