@@ -20,6 +20,14 @@ export interface GradientOptions {
   readonly stop?: ReadonlySet<string>;
 }
 
+/** The same, with more values that no gradient passes. */
+export function stoppingAt(
+  options: GradientOptions | undefined,
+  names: Iterable<string>,
+): GradientOptions {
+  return { ...options, stop: new Set([...(options?.stop ?? []), ...names]) };
+}
+
 export const defaultForms: Forms = {
   convolution: 'flipped',
   normalization: 'layer',

@@ -3,9 +3,7 @@ import { usualSigma } from '../guided/measured.ts';
 import type { Loss } from '../losses/loss.ts';
 import { imageShape } from '../operators/operator.ts';
 import type { Condition } from '../pipeline/condition.ts';
-import type { Task } from '../pipeline/tasks.ts';
 import { weighsNoise } from '../pipeline/method.ts';
-import type { Model } from '../pipeline/model.ts';
 import { posteriorOf } from '../pipeline/posterior.ts';
 import { cacheFor } from './caching.ts';
 import { computing, sessionOf } from './computing.ts';
@@ -104,19 +102,16 @@ export async function restoreAll(
   });
   noteModel(model, facts, report);
   for (const warning of conditioning.warnings) report.note(`note: ${warning}`);
-  const noteTask = taskNoter(
-    values,
-    model,
-    [...showConditioning(conditioning, model), ...aims.words],
-    report,
-  );
-  const noteNoise = noiseNoter(report);
+  const told = [...showConditioning(conditioning, model), ...aims.words];
+  const note = onceEach(report);
   const read = async (input: Input): Promise<Described> => {
     const example = await reader.read(input);
     const { task } = example.degradation;
     const settings = settingsFor(task, values, model.card);
-    noteTask(task, settings);
-    noteNoise(assumedNoise(example, settings));
+    note(describeRun(model, [task, ...told, showSettings(settings)], values));
+    const assumed = assumedNoise(example, settings);
+    if (assumed !== undefined)
+      note(`note: noise of ${assumed} on [-1,1] is assumed in measurements; --noise says it`);
     const identified = await identify(input);
     const { operator, measurement } = example;
     const losses = await aims.of(operator.restored(imageShape(measurement)));
@@ -194,34 +189,18 @@ export async function restoreAll(
   return report.exitCode();
 }
 
-/** Says how a task is restored, when its first image comes. */
-function taskNoter(
-  values: RestoreValues,
-  model: Model,
-  told: readonly string[],
-  report: Report,
-): (task: Task, settings: Settings) => void {
-  const noted = new Set<Task>();
-  return (task, settings) => {
-    if (noted.has(task)) return;
-    noted.add(task);
-    report.note(describeRun(model, [task, ...told, showSettings(settings)], values));
+/** Notes a line when it is first to be noted, however many images it is about. */
+function onceEach(report: Report): (line: string) => void {
+  const noted = new Set<string>();
+  return (line) => {
+    if (!noted.has(line)) report.note(line);
+    noted.add(line);
   };
 }
 
 /** The measurements' sigma where it matters and nobody says it. */
 function assumedNoise({ sigma }: Example, { method }: Settings): number | undefined {
   return sigma === undefined && weighsNoise(method) ? usualSigma : undefined;
-}
-
-/** Says once what is assumed. */
-function noiseNoter(report: Report): (assumed: number | undefined) => void {
-  let noted = false;
-  return (assumed) => {
-    if (assumed === undefined || noted) return;
-    noted = true;
-    report.note(`note: noise of ${assumed} on [-1,1] is assumed in measurements; --noise says it`);
-  };
 }
 
 /** What was chosen and what followed from it, for the record. */

@@ -4,6 +4,7 @@ import {
   activeNodes,
   defaultForms,
   gradients,
+  stoppingAt,
   type GradientOptions,
 } from '../autodiff/gradients.ts';
 import type { Card } from '../card/card.ts';
@@ -83,13 +84,11 @@ export function guidedGraph(
   const opset = opsetOfAim(aim, model.opset);
   const b = new GraphBuilder(copyOf(raiseOpset(model, opset)));
   const { x, x0, open, noise, seam } = appendPrediction(b, card);
-  const seen = seenByLosses(b, { x0, open }, aim.losses);
-  const { loss, ones } = appendLosses(b, seen.x0, aim, noise);
-  const cotangents = new Map([[loss.name, ones]]);
-  const stop = new Set([...(options.stop ?? []), ...seen.stop]);
+  const { loss, cotangents, stop } = appendLosses(b, { x0, open }, aim, noise);
+  const how = stoppingAt(options, stop);
   const gradient = options.scaled
-    ? scaledGradient(b, cotangents, x, seam, { ...options, stop })
-    : (gradients(b, cotangents, [x.name], { ...options, stop }).get(x.name) as Value);
+    ? scaledGradient(b, cotangents, x, seam, how)
+    : (gradients(b, cotangents, [x.name], how).get(x.name) as Value);
   b.output(loss, ports.loss);
   b.output(gradient, ports.gradient);
   return simplify(b.graph);
@@ -112,12 +111,12 @@ export function lossGraph(
   const aim = { losses, placement, decoder };
   const b = new GraphBuilder(emptyGraph(name, opsetOfAim(aim, defaultOpset)));
   const image = b.input(ports.image, 'float32', shape);
-  const { loss, ones } = appendLosses(b, image, aim);
+  const { loss, cotangents } = appendLosses(b, { x0: image, open: image }, aim);
   if (activeNodes(b.graph, [loss.name], [image.name]).nodes.length === 0)
     throw new UserError(`${name}: no gradient reaches the image`, {
       hint: 'every path from it to the loss rounds, compares or chooses, or there is none',
     });
-  const found = gradients(b, new Map([[loss.name, ones]]), [image.name], options);
+  const found = gradients(b, cotangents, [image.name], options);
   b.output(loss, ports.loss);
   b.output(found.get(image.name) as Value, ports.gradient);
   return simplify(b.graph);
@@ -139,16 +138,19 @@ export function seenByLosses(
 }
 
 /**
- * The losses of each image, added up, `[N]`; and ones of that shape, the cotangent of their sum.
+ * The losses of each image, added up, `[N]`; the cotangent of their sum; and what no gradient is to
+ * pass.
+ * @param prediction as `seenByLosses` takes it
  * @param noise √(1−ᾱ), where x̂₀ is a prediction
  */
 export function appendLosses(
   b: GraphBuilder,
-  x0: Value,
+  prediction: { readonly x0: Value; readonly open: Value },
   { losses, placement, decoder }: Aim,
   noise?: Value,
-): { loss: Value; ones: Value } {
+): { loss: Value; cotangents: ReadonlyMap<string, Value>; stop: ReadonlySet<string> } {
   b.scope = '/dsg';
+  const { x0, stop } = seenByLosses(b, prediction, losses);
   const canvas = decoder ? decode(b, decoder, x0) : x0;
   const image = crop(b, canvas, placement);
   const { top, left } = placement;
@@ -158,7 +160,8 @@ export function appendLosses(
     return loss.value(b, image, lossInputs(b, loss, i, n), seen);
   });
   const loss = terms.reduce((sum, term) => b.add(sum, term));
-  return { loss, ones: b.constant(new Array<number>(n).fill(1)) };
+  const ones = b.constant(new Array<number>(n).fill(1));
+  return { loss, cotangents: new Map([[loss.name, ones]]), stop };
 }
 
 /** The parameters of the `i`-th loss as inputs of a graph of n images. */

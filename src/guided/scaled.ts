@@ -5,7 +5,7 @@
  * six orders of magnitude between steps. A vector-Jacobian product is linear in it: so it goes in with
  * a root-mean-square of 1, whatever the loss and the step, and what comes out is scaled back.
  */
-import { activeNodes, gradients, type GradientOptions } from '../autodiff/gradients.ts';
+import { activeNodes, gradients, stoppingAt, type GradientOptions } from '../autodiff/gradients.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import { sizeOf } from '../tensor/tensor.ts';
@@ -29,13 +29,11 @@ export function scaledGradient(
   { before, after }: Seam,
   options: GradientOptions = {},
 ): Value {
-  const stop = new Set([...(options.stop ?? []), before.name]);
+  const apart = stoppingAt(options, [before.name]);
   const outputs = [...cotangents.keys()];
-  const direct = activeNodes(b.graph, outputs, [x.name], stop).values.has(x.name);
-  const outside = gradients(b, cotangents, direct ? [x.name, after.name] : [after.name], {
-    ...options,
-    stop,
-  });
+  const direct = activeNodes(b.graph, outputs, [x.name], apart.stop).values.has(x.name);
+  const wrt = direct ? [x.name, after.name] : [after.name];
+  const outside = gradients(b, cotangents, wrt, apart);
   const back = backwards(b, before, outside.get(after.name) as Value, x, options);
   return direct ? b.add(b.cast(outside.get(x.name) as Value, 'float32'), back) : back;
 }

@@ -9,7 +9,12 @@
  * network and decoder are then never there at the same time.
  */
 import { copyOf } from '../autodiff/differentiate.ts';
-import { defaultForms, gradients, type GradientOptions } from '../autodiff/gradients.ts';
+import {
+  defaultForms,
+  gradients,
+  stoppingAt,
+  type GradientOptions,
+} from '../autodiff/gradients.ts';
 import type { Card } from '../card/card.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { defaultOpset, emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
@@ -21,7 +26,6 @@ import {
   levelInputs,
   opsetOfAim,
   ports,
-  seenByLosses,
   type Aim,
 } from './guided.ts';
 import { prediction } from './prediction.ts';
@@ -81,11 +85,8 @@ export function blendedGraph(
   const { x0, open } = prediction(b, eps, x, level, kind);
   b.output(x0, ports.x0);
   if (aim) {
-    const seen = seenByLosses(b, { x0, open }, aim.losses);
-    const { loss, ones } = appendLosses(b, seen.x0, aim, level.noise);
-    const stop = new Set([...(options?.stop ?? []), ...seen.stop]);
-    const cotangents = new Map([[loss.name, ones]]);
-    const found = gradients(b, cotangents, [x.name, eps.name], { ...options, stop });
+    const { loss, cotangents, stop } = appendLosses(b, { x0, open }, aim, level.noise);
+    const found = gradients(b, cotangents, [x.name, eps.name], stoppingAt(options, stop));
     b.output(loss, ports.loss);
     b.output(found.get(x.name) as Value, ports.gradient);
     b.output(found.get(eps.name) as Value, windowPorts.epsGradient);

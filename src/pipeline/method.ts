@@ -71,7 +71,7 @@ export function clipGradientOf({ name, clipGradient }: Method): ClipGradient {
 
 /** Whether what is left of a measurement is weighed by its noise, so that its sigma matters. */
 export function weighsNoise({ name, whiten = 0 }: Method): boolean {
-  return name === 'pigdm' || (name !== 'none' && whiten > 0);
+  return name === 'pigdm' || whiten > 0;
 }
 
 export type SamplerChoice =

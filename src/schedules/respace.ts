@@ -65,12 +65,12 @@ export function respace(
     });
   const shift = first + (spacing === 'leading' ? offset : 0);
   const kept = (n: number): number[] => SPACINGS[spacing](most, n).map((t) => t + shift);
-  const fits = (n: number): boolean => (kept(n).at(-1) as number) < T;
+  const lastOf = (list: readonly number[]): number => list.at(-1) as number;
   const timesteps = kept(N);
-  if (!fits(N)) {
+  if (lastOf(timesteps) >= T) {
     let fewer = N - 1;
-    while (fewer > 0 && !fits(fewer)) fewer--;
-    const beyond = `timestep ${timesteps.at(-1)} is beyond ${T - 1}`;
+    while (fewer > 0 && lastOf(kept(fewer)) >= T) fewer--;
+    const beyond = `timestep ${lastOf(timesteps)} is beyond ${T - 1}`;
     throw new UserError(
       `cannot sample in ${N} steps: with an offset of ${offset}, ${beyond}`,
       fewer > 0 ? { hint: `${fewer} steps fit` } : {},
