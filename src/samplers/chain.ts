@@ -11,12 +11,15 @@ export interface Transition {
   readonly sigma: number | Tensor;
 }
 
+type TransitionOf = (denoised: Denoised, step: Step) => Transition;
+
 /**
  * A sampler that takes the given transition at every step, plain where the guidance abstains.
- * The last step takes the mean. Only x0 is used of the prediction, so that its clip is heeded.
+ * The last step takes the mean; `noisy` tells whether the others have a sigma. Only x0 is used of the
+ * prediction, so that its clip is heeded.
  * @throws NonFiniteError for a NaN or infinity; the signal's reason when aborted.
  */
-export function chain(transition: (denoised: Denoised, step: Step) => Transition): Sampler {
+export function chain(transition: TransitionOf, noisy: boolean): Sampler {
   return async function* (input) {
     const { steps, travel, signal } = input;
     let { x } = input;
@@ -25,7 +28,8 @@ export function chain(transition: (denoised: Denoised, step: Step) => Transition
       const mean = travel?.averages?.(step) ? runningMean() : undefined;
       for (let pass = 0; pass < passes; pass++) {
         signal?.throwIfAborted();
-        const taken = await take(transition, input, { x, step, pass });
+        const draws = noisy && step.index !== 0;
+        const taken = await take(transition, input, { x, step, pass, draws });
         const last = pass + 1 === passes;
         const state = mean ? { ...taken, x: mean(taken.x) } : taken;
         if (last || mean) yield state;
@@ -36,14 +40,25 @@ export function chain(transition: (denoised: Denoised, step: Step) => Transition
   };
 }
 
-/** One step from x_t, for the `pass`-th time. */
+interface Standpoint {
+  readonly x: Tensor;
+  readonly step: Step;
+  /** How often the step was taken before. */
+  readonly pass: number;
+  readonly draws: boolean;
+}
+
+/** One step from x_t. */
 async function take(
-  transition: (denoised: Denoised, step: Step) => Transition,
+  transition: TransitionOf,
   { denoise, guidance, noise, descend, reach }: SamplerInput,
-  { x, step, pass }: { readonly x: Tensor; readonly step: Step; readonly pass: number },
+  { x, step, pass, draws }: Standpoint,
 ): Promise<SamplerState> {
   const guided = guidance.guides(step);
-  const denoised = await denoise(x, step, { gradient: guided });
+  const coming = denoise(x, step, { gradient: guided });
+  // Drawn while the network runs, where that has a thread of its own: on a GPU it takes as long.
+  const drawn = draws ? noise(step, pass) : undefined;
+  const denoised = await coming;
   // A clip turns a NaN or infinity of eps into a plausible x0, so eps is looked at too.
   assertFinite('eps', denoised.eps, step);
   assertFinite('x0', expectShape('x0', denoised.x0, x), step);
@@ -58,7 +73,7 @@ async function take(
   const { ofX0, ofX, sigma } = transition(denoised, step);
   if (typeof sigma !== 'number') expectShape('variance', sigma, x);
   const mean = combine(ofX0, bent ?? x0, ofX, x);
-  const sample = step.index === 0 || sigma === 0 ? mean : perturb(mean, sigma, noise(step, pass));
+  const sample = drawn && sigma !== 0 ? perturb(mean, sigma, drawn) : mean;
   const next = gradient
     ? guidance.apply({ step, sample, mean, sigma, gradient, loss, eps, ofX0 })
     : sample;

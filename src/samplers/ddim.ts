@@ -24,5 +24,5 @@ export function ddim({ eta }: DdimOptions): Sampler {
     // mu = sqrt(alphaBar') x0 + c eps, where eps = (x - sqrt(alphaBar) x0) / sqrt(1 - alphaBar).
     const ofX = Math.sqrt(1 - alphaBarPrev - sigma ** 2) / Math.sqrt(1 - alphaBar);
     return { ofX0: Math.sqrt(alphaBarPrev) - ofX * Math.sqrt(alphaBar), ofX, sigma };
-  });
+  }, eta > 0);
 }

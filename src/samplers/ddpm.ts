@@ -34,7 +34,7 @@ export function ddpm({ variance }: DdpmOptions): Sampler {
       ofX: ((1 - alphaBarPrev) * Math.sqrt(1 - beta)) / (1 - alphaBar),
       sigma: sigmaOf(denoised, step),
     };
-  });
+  }, true);
 }
 
 /**

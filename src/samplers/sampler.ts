@@ -30,7 +30,8 @@ export interface SamplerInput {
   readonly steps: readonly Step[];
   readonly guidance: Guidance;
   /**
-   * Standard Gaussian noise shaped like x; asked for only where sigma is not 0, never at the last step.
+   * Standard Gaussian noise shaped like x; asked for while the network runs, only by samplers that have a
+   * sigma, and never for the last step.
    * A step that is taken again has other noise each time: `pass` counts from 0.
    */
   readonly noise: (step: Step, pass: number) => Tensor;

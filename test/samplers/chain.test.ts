@@ -65,7 +65,7 @@ describe('a sampler', () => {
     x.data.forEach((v, i) => expect(v).toBeCloseTo(x0.data[i]! - 0.1 * g.data[i]!, 6));
   });
 
-  it('asks for no noise at the last step, nor where sigma is 0', async () => {
+  it('asks for no noise at the last step, nor where there is no sigma', async () => {
     const asked: number[] = [];
     const noise: SamplerInput['noise'] = ({ index }) => {
       asked.push(index);
@@ -75,6 +75,21 @@ describe('a sampler', () => {
     expect(asked).toEqual([5, 4, 3, 2, 1]);
     await run(ddim({ eta: 0 })(input({ noise })));
     expect(asked).toHaveLength(5);
+  });
+
+  it('draws noise while the network runs', async () => {
+    const order: string[] = [];
+    const slow: Denoise = async (...asked) => {
+      await new Promise(setImmediate);
+      order.push('denoised');
+      return denoise(...asked);
+    };
+    const noise: SamplerInput['noise'] = () => {
+      order.push('noise');
+      return zero;
+    };
+    await run(ddim({ eta: 1 })(input({ steps: steps.slice(-2), denoise: slow, noise })));
+    expect(order).toEqual(['noise', 'denoised', 'denoised']);
   });
 
   it('leaves its input and what it has yielded alone', async () => {
