@@ -1,4 +1,5 @@
 // One measurement, printed as JSON; run.js starts it.
+import { spawnSync } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import { openCache } from '../dist/cache/cache.js';
 import { dsg } from '../dist/guidance/dsg.js';
@@ -23,12 +24,43 @@ const operator = gaussianBlur({ size: 61, std: 3 });
 const key = noiseKey(0, 'bench');
 const measurements = unstack(gaussian(key, 'measurement', 0, shape));
 const seconds = (from) => (performance.now() - from) / 1000;
+const onCuda = session.device === 'cuda';
+
+/** Rows of numbers as nvidia-smi answers them; none where it does not. */
+function nvidia(query) {
+  const args = [query, '--format=csv,noheader,nounits'];
+  const { stdout } = spawnSync('nvidia-smi', args, { encoding: 'utf8' });
+  const rows = (stdout ?? '').split('\n').filter((row) => row.trim());
+  return rows.map((row) => row.split(',').map(Number)).filter((row) => row.every(Number.isFinite));
+}
+
+const gpuUsed = () => nvidia('--query-gpu=memory.used')[0]?.[0];
+const usedBefore = onCuda ? gpuUsed() : undefined;
+
+/**
+ * Memory of the GPU that is this process's, before its sessions are released; where processes are hidden,
+ * as in some virtual machines, what the GPU's has grown by.
+ */
+function gpuMemory() {
+  if (!onCuda) return {};
+  const own = nvidia('--query-compute-apps=pid,used_memory').find(([pid]) => pid === process.pid);
+  const gpuMiB = own?.[1] ?? gpuUsed() - usedBefore;
+  return Number.isFinite(gpuMiB) ? { gpuMiB } : {};
+}
 
 /** Every image of the batch restored, again and again with one restorer; the first opens sessions. */
 async function restores() {
   const method = { name: 'dsg', ...preset('deblur', 'dsg', sampling, model.card.presets) };
   const sampler = { name: 'ddim', eta: 1 };
-  const restorer = openRestorer({ model, method, sampler, steps: sampling, seed: 0, session });
+  const restorer = openRestorer({
+    model,
+    method,
+    sampler,
+    steps: sampling,
+    seed: 0,
+    session,
+    cache,
+  });
   const jobs = measurements.map((measurement, i) => ({ name: `${i}`, operator, measurement }));
   const whole = [];
   for (let i = 0; i <= runs; i++) {
@@ -37,8 +69,9 @@ async function restores() {
     while (!(await run.next()).done);
     whole.push(seconds(from));
   }
+  const memory = gpuMemory();
   await restorer.release();
-  return { restore: whole.slice(1), first: whole[0] };
+  return { restore: whole.slice(1), first: whole[0], ...memory };
 }
 
 async function stepwise() {
@@ -60,10 +93,9 @@ async function stepwise() {
     await denoise(x, steps[50], { gradient });
     return seconds(from);
   };
-  /** The first two runs pay for page faults and for the arena's growth. */
+  /** The first runs pay for page faults and for the arena's growth, on a GPU for the choice of kernels too. */
   const warm = async (gradient) => {
-    await timed(gradient);
-    await timed(gradient);
+    for (let i = 0; i < (onCuda ? 5 : 2); i++) await timed(gradient);
   };
   /** Shares of whole DSG sampling steps that are not spent in `denoise`. */
   const outside = async () => {
@@ -105,6 +137,7 @@ async function stepwise() {
     await warm(what === 'guided');
     await timed(what === 'guided');
   }
+  Object.assign(found, gpuMemory());
   await denoiser.release();
   return found;
 }

@@ -2,11 +2,12 @@
 //   --models LIST   default, or files; adm is made by bench/adm.js if it is not there (default,adm)
 //   --batch LIST    images a run (1,4)
 //   --size N        side of the images (256)
-//   --runs N        of each step; --restores N of each restore; the first ones do not count (7, 2)
+//   --runs N        of each step; --restores N of each restore, 0 for none; the first ones do not count (7, 2)
 //   --steps N       sampling steps of a restore (20)
 //   --rounds N      in which all that is compared takes turns (2)
 //   --pytorch       the same steps in PyTorch too; --python FILE names the interpreter (python3)
-//   --device, --precision, --threads   as the sessions take them
+//   --ways LIST     of bench/pytorch.py (eager,best,bfloat16; on CUDA eager,best,compiled, and in fp16 those of it)
+//   --device, --precision, --threads   as the sessions take them; PyTorch runs on CUDA where dsg does
 //   --json FILE     all single figures
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '2' },
     pytorch: { type: 'boolean', default: false },
     python: { type: 'string', default: 'python3' },
+    ways: { type: 'string' },
     device: { type: 'string', default: 'cpu' },
     precision: { type: 'string', default: 'fp32' },
     threads: { type: 'string' },
@@ -35,6 +37,7 @@ const { values } = parseArgs({
 });
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const { device, precision } = values;
+const onCuda = device === 'cuda';
 const threads = values.threads && { threads: Number(values.threads) };
 const [size, runs, rounds] = [values.size, values.runs, values.rounds].map(Number);
 const adm = here('../.cache/adm.onnx');
@@ -45,6 +48,14 @@ const files = { default: defaultModel, adm };
  * fifth of a guided step's time by them, and takes a fifth more memory.
  */
 const kept = { MALLOC_TRIM_THRESHOLD_: '100000000000', MALLOC_MMAP_MAX_: '0' };
+const memories = onCuda ? { '': {} } : { '': {}, ', memory kept': kept };
+const half = precision === 'fp16' ? ['float16', 'half', 'float16-compiled', 'half-compiled'] : [];
+const usual = onCuda ? ['eager', 'best', 'compiled', ...half] : ['eager', 'best', 'bfloat16'];
+const ways = values.ways?.split(',') ?? usual;
+
+/** On CUDA a graph is compared with the CPU before its first use: once for all processes, by this cache. */
+const shared = onCuda ? mkdtempSync(path.join(tmpdir(), 'dsg-bench-')) : undefined;
+if (shared) process.on('exit', () => rmSync(shared, { recursive: true, force: true }));
 
 /** Runs a program by itself, so that its peak memory is its own. */
 function run(program, args, env = {}) {
@@ -57,7 +68,7 @@ function run(program, args, env = {}) {
   return child.stdout;
 }
 
-function measure(model, batch, what, times, folder) {
+function measure(model, batch, what, times, folder = shared) {
   const session = { device, precision, ...threads };
   const steps = Number(values.steps);
   const settings = {
@@ -85,6 +96,7 @@ function fromCache(model, batch) {
 
 function pytorch(model, batch, how, env) {
   const options = ['--batch', batch, '--runs', Math.ceil(runs / rounds), '--size', size];
+  if (onCuda) options.push('--device', 'cuda');
   const args = [here('pytorch.py'), model, how, ...options.map(String)];
   return JSON.parse(run(values.python, args, env));
 }
@@ -106,14 +118,31 @@ function spread(list, digits) {
   return [sorted[0], middle, sorted.at(-1)].map((v) => v.toFixed(digits)).join(' / ');
 }
 
-function report(name, { plain, guided, ratio, outside, restore, peakMiB }) {
+function report(name, found) {
+  const { plain, guided, ratio, outside, restore, peakMiB, gpuMiB, peakGpuMiB } = found;
+  const { tf32Convolutions, tf32Products } = found;
+  // A GPU takes milliseconds.
+  const [unit, factor, digits] = onCuda ? ['ms', 1000, 2] : ['s', 1, 3];
+  const times = (list) =>
+    spread(
+      list.map((v) => factor * v),
+      digits,
+    );
   const row = (what, value) => console.log(`  ${name.padEnd(30)} ${what.padEnd(30)} ${value}`);
-  if (plain) row('plain forward, s', spread(plain, 3));
-  if (guided) row('guided step, s', spread(guided, 3));
+  if (plain) row(`plain forward, ${unit}`, times(plain));
+  if (guided) row(`guided step, ${unit}`, times(guided));
   if (ratio) row('guided ÷ plain, run by run', spread(ratio, 2));
   if (outside) row('outside ONNX Runtime, %', spread(outside, 1));
-  if (restore) row(`restore of ${values.steps} steps, s`, spread(restore, 2));
+  if (restore) row(`restore of ${values.steps} steps, s`, spread(restore, onCuda ? 3 : 2));
   row('peak memory, MiB', peakMiB.toFixed(0));
+  if (gpuMiB !== undefined) row('memory of the GPU, MiB', gpuMiB.toFixed(0));
+  if (peakGpuMiB !== undefined) row("PyTorch's part of it, MiB", peakGpuMiB.toFixed(0));
+  const switched = (on) => (on ? 'on' : 'off');
+  if (tf32Convolutions !== undefined)
+    row(
+      'TF32 in convolutions, products',
+      `${switched(tf32Convolutions)}, ${switched(tf32Products)}`,
+    );
 }
 
 const all = {};
@@ -121,28 +150,39 @@ for (const model of values.models.split(',')) {
   if (model === 'adm' && !existsSync(adm)) run(process.execPath, [here('adm.js'), adm]);
   for (const batch of values.batch.split(',').map(Number)) {
     console.log(`\n${model}, ${size}×${size}, batch ${batch}; minimum / median / maximum`);
-    const ways = {
+    const compared = {
       [`dsg, ${device}`]: () => measure(model, batch, 'pair', Math.ceil(runs / rounds)),
     };
     if (values.pytorch && model in files)
-      for (const how of ['eager', 'best', 'bfloat16'])
-        for (const [memory, env] of Object.entries({ '': {}, ', memory kept': kept }))
-          ways[`PyTorch, ${how}${memory}`] = () => pytorch(model, batch, how, env);
-    const found = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
+      for (const how of ways)
+        for (const [memory, env] of Object.entries(memories))
+          compared[`PyTorch, ${how}${memory}`] = () => pytorch(model, batch, how, env);
+    const found = Object.fromEntries(Object.keys(compared).map((name) => [name, []]));
     for (let i = 0; i < rounds; i++)
-      for (const [name, way] of Object.entries(ways)) found[name].push(way());
+      for (const [name, way] of Object.entries(compared)) {
+        try {
+          found[name].push(way());
+        } catch (error) {
+          // To compile takes what not every machine with a GPU has; the rest is still worth its time there.
+          if (!onCuda || !name.startsWith('PyTorch')) throw error;
+          console.log(`  ${error.message}`);
+          delete compared[name];
+          delete found[name];
+        }
+      }
     for (const what of ['plain', 'guided'])
-      found[`dsg, ${what} only`] = [{ peakMiB: measure(model, batch, what, 1).peakMiB }];
-    found['dsg, guided only, cached'] = [fromCache(model, batch)];
-    found['dsg, whole'] = [measure(model, batch, 'restore', Number(values.restores))];
+      found[`dsg, ${what} only`] = [measure(model, batch, what, 1)];
+    if (!onCuda) found['dsg, guided only, cached'] = [fromCache(model, batch)];
+    const restores = Number(values.restores);
+    if (restores > 0) found['dsg, whole'] = [measure(model, batch, 'restore', restores)];
     for (const [name, list] of Object.entries(found)) {
       const joined = join(list);
       report(name, joined);
       (all[`${model}, batch ${batch}`] ??= {})[name] = joined;
     }
+    if (values.json) writeFileSync(values.json, JSON.stringify(all, undefined, 2));
   }
   if (device !== 'cpu') continue;
   const start = ['--model', files[model] ?? model, '--size', String(size)];
   console.log(`\n${run(process.execPath, [here('start.js'), ...start]).trimEnd()}`);
 }
-if (values.json) writeFileSync(values.json, JSON.stringify(all, undefined, 2));

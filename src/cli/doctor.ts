@@ -4,7 +4,12 @@ import { canvasFor, refuseOtherSize, usualSize } from '../pipeline/canvas.ts';
 import { diagnose, diagnoseProbe, type Diagnosis } from '../pipeline/diagnosis.ts';
 import { loadModel } from '../pipeline/model.ts';
 import { cudaInstall, explainDevice, type Device } from '../session/device.ts';
-import { takeInventory, type Inventory } from '../session/inventory.ts';
+import {
+  takeInventory,
+  type Cuda,
+  type CudaVersion,
+  type Inventory,
+} from '../session/inventory.ts';
 import { showError } from '../pipeline/trust.ts';
 import type { DoctorValues } from './commands/doctor.ts';
 import { painter, type Io } from './io.ts';
@@ -89,20 +94,26 @@ function inspectCuda({ nvidia, cuda, providers }: Inventory): Finding[] {
     remedy: 'install the driver of NVIDIA for this GPU',
   };
   if (!cuda) return [driver];
-  const missing = cuda.filter((l) => l.file === undefined).map((l) => l.name);
+  const missing = missingLibraries(cuda);
   const libraries: Finding = {
     what: 'CUDA libraries',
     ok: missing.length === 0 ? true : needed,
     detail:
-      missing.length === 0 ? cuda.map((l) => l.file).join(', ') : `missing: ${missing.join(', ')}`,
-    remedy: 'install CUDA 12 and cuDNN 9, and put their folders into LD_LIBRARY_PATH; see below',
+      missing.length === 0
+        ? cuda.libraries.map((l) => l.file).join(', ')
+        : `missing: ${missing.join(', ')}`,
+    remedy: `install CUDA ${cuda.version} and cuDNN 9, and put their folders into LD_LIBRARY_PATH; see below`,
   };
   const provider: Finding = {
     what: 'CUDA provider',
     ok: installed || undefined,
-    detail: installed ? 'installed' : 'not installed',
+    detail: installed ? `installed, for CUDA ${cuda.version}` : 'not installed',
   };
   return [driver, libraries, provider];
+}
+
+function missingLibraries(cuda: Cuda): string[] {
+  return cuda.libraries.filter((l) => l.file === undefined).map((l) => l.name);
 }
 
 /** The devices to try: what was asked for, or those that are there. */
@@ -162,10 +173,11 @@ function print({ what, ok, detail, remedy }: Finding, io: Io): void {
   if (ok === false && remedy) io.stdout.write(`     ${paint('cyan', 'hint:')} ${remedy}\n`);
 }
 
-/** The commands that bring CUDA, where it can be had and is not there. */
-export function howToInstall({ providers, system }: Inventory): string[] {
-  if (providers.includes('cuda')) return [];
-  if (system === 'linux x64') return ['', ...cudaOnLinux()];
+/** The commands that bring CUDA, or what the provider that is there misses of it, where it can be had. */
+export function howToInstall({ providers, system, cuda }: Inventory): string[] {
+  if (providers.includes('cuda'))
+    return cuda && missingLibraries(cuda).length > 0 ? ['', ...cudaOnLinux(cuda.version, [])] : [];
+  if (system === 'linux x64') return ['', ...cudaOnLinux(12, [cudaInstall()])];
   if (system.startsWith('win32'))
     return [
       '',
@@ -173,22 +185,47 @@ export function howToInstall({ providers, system }: Inventory): string[] {
       'driver of Windows:',
       '  wsl --install Ubuntu',
       'and there, with Node.js and dsg installed:',
-      ...cudaOnLinux().slice(1),
+      ...cudaOnLinux(12, [cudaInstall()]).slice(1),
       'Without WSL, --device webgpu uses the GPU.',
     ];
   return [];
 }
 
-function cudaOnLinux(): string[] {
-  const wheels = ['cuda-runtime', 'cuda-nvrtc', 'cublas', 'cufft', 'curand'].map(
-    (name) => `nvidia-${name}-cu12`,
-  );
+/** The packages of PyPI that hold the libraries, and the oldest driver that they run on. */
+const cudaWheels: Readonly<Record<CudaVersion, { wheels: readonly string[]; driver: number }>> = {
+  12: {
+    wheels: [
+      'nvidia-cuda-runtime-cu12',
+      'nvidia-cuda-nvrtc-cu12',
+      'nvidia-cublas-cu12',
+      'nvidia-cufft-cu12',
+      'nvidia-curand-cu12',
+      "'nvidia-cudnn-cu12>=9'",
+    ],
+    driver: 525,
+  },
+  // cuFFT and cuRAND count versions of their own.
+  13: {
+    wheels: [
+      "'nvidia-cuda-runtime>=13,<14'",
+      "'nvidia-cuda-nvrtc>=13,<14'",
+      "'nvidia-cublas>=13,<14'",
+      "'nvidia-cufft>=12,<13'",
+      "'nvidia-curand>=10.4,<11'",
+      "'nvidia-cudnn-cu13>=9'",
+    ],
+    driver: 580,
+  },
+};
+
+function cudaOnLinux(version: CudaVersion, install: readonly string[]): string[] {
+  const { wheels, driver } = cudaWheels[version];
   return [
-    'CUDA, for GPUs of NVIDIA (with a driver of version 525 or newer):',
-    `  python3 -m venv ~/.cuda && ~/.cuda/bin/pip install ${wheels.join(' ')} 'nvidia-cudnn-cu12>=9'`,
+    `CUDA, for GPUs of NVIDIA (with a driver of version ${driver} or newer):`,
+    `  python3 -m venv ~/.cuda && ~/.cuda/bin/pip install ${wheels.join(' ')}`,
     '  export LD_LIBRARY_PATH=$(echo ~/.cuda/lib/python3*/site-packages/nvidia/*/lib | tr " " :)',
-    `  ${cudaInstall()}`,
+    ...install.map((command) => `  ${command}`),
     '  dsg doctor --device cuda',
-    'or CUDA 12 and cuDNN 9 from the packages of NVIDIA for the distribution instead of the first two lines.',
+    `or CUDA ${version} and cuDNN 9 from the packages of NVIDIA for the distribution instead of the first two lines.`,
   ];
 }

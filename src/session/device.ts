@@ -14,15 +14,18 @@ export function installedProviders(): string[] {
   return ort
     .listSupportedBackends()
     .map((b) => b.name)
-    .filter((name) => !downloaded.includes(name) || hasLibrary(name));
+    .filter((name) => !downloaded.includes(name) || providerLibrary(name) !== undefined);
 }
 
 /** The package names these among its backends whether or not their libraries were ever downloaded. */
 const downloaded = ['cuda', 'tensorrt'];
 
-function hasLibrary(name: string): boolean {
+/** The file of a provider that the package comes without; undefined where it was not put there. */
+export function providerLibrary(name: string): string | undefined {
   const folder = path.join(packageFolder(), 'bin/napi-v6', process.platform, process.arch);
-  return existsSync(folder) && readdirSync(folder).some((f) => f.includes(`providers_${name}`));
+  const files = existsSync(folder) ? readdirSync(folder) : [];
+  const file = files.find((f) => f.includes(`providers_${name}`));
+  return file && path.join(folder, file);
 }
 
 function packageFolder(): string {

@@ -1,9 +1,9 @@
 /** What this machine has that networks can run on, and what is missing. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { env } from 'onnxruntime-node';
-import { installedProviders } from './device.ts';
+import { installedProviders, providerLibrary } from './device.ts';
 import { findOpenVino } from './openvino-library.ts';
 import { vulkanDevices, type VulkanDevice } from './vulkan.ts';
 
@@ -15,8 +15,8 @@ export interface Inventory {
   readonly providers: readonly string[];
   /** NVIDIA's driver with the GPUs that it knows; undefined where it does not answer. */
   readonly nvidia: readonly Gpu[] | undefined;
-  /** The libraries that the CUDA provider loads; undefined where there is no such provider. */
-  readonly cuda: readonly Library[] | undefined;
+  /** What the CUDA provider needs; undefined where there is no such provider. */
+  readonly cuda: Cuda | undefined;
   /** Undefined where Vulkan's loader is missing, or not what WebGPU runs on. */
   readonly vulkan: readonly VulkanDevice[] | undefined;
   /** File of OpenVINO's C library. */
@@ -29,22 +29,42 @@ export interface Gpu {
   readonly memory: string;
 }
 
+export type CudaVersion = 12 | 13;
+
+export interface Cuda {
+  /** The major version that the provider is, or would be, linked against. */
+  readonly version: CudaVersion;
+  /** What it loads. */
+  readonly libraries: readonly Library[];
+}
+
 export interface Library {
   readonly name: string;
   /** The file, whose name tells the whole version. */
   readonly file: string | undefined;
 }
 
-/** What ONNX Runtime's CUDA provider for CUDA 12 and cuDNN 9 load. */
-const cudaLibraries = [
-  'libcudart.so.12',
-  'libcublas.so.12',
-  'libcublasLt.so.12',
-  'libnvrtc.so.12',
-  'libcurand.so.10',
-  'libcufft.so.11',
-  'libcudnn.so.9',
-];
+/** What ONNX Runtime's CUDA provider and cuDNN 9 load. */
+const cudaLibraries: Readonly<Record<CudaVersion, readonly string[]>> = {
+  12: [
+    'libcudart.so.12',
+    'libcublas.so.12',
+    'libcublasLt.so.12',
+    'libnvrtc.so.12',
+    'libcurand.so.10',
+    'libcufft.so.11',
+    'libcudnn.so.9',
+  ],
+  13: [
+    'libcudart.so.13',
+    'libcublas.so.13',
+    'libcublasLt.so.13',
+    'libnvrtc.so.13',
+    'libcurand.so.10',
+    'libcufft.so.12',
+    'libcudnn.so.9',
+  ],
+};
 
 export function takeInventory(): Inventory {
   const { platform, arch } = process;
@@ -54,7 +74,7 @@ export function takeInventory(): Inventory {
     onnxruntime: env.versions.node ?? '',
     providers: installedProviders(),
     nvidia: nvidiaGpus(),
-    cuda: platform === 'linux' && arch === 'x64' ? cudaLibraries.map(findLibrary) : undefined,
+    cuda: platform === 'linux' && arch === 'x64' ? takeCuda() : undefined,
     vulkan: platform === 'darwin' ? undefined : vulkanDevices(),
     openvino: findOpenVino(),
   };
@@ -67,6 +87,28 @@ function nvidiaGpus(): Gpu[] | undefined {
     const [name = '', driver = '', memory = ''] = line.split(',').map((part) => part.trim());
     return { name, driver, memory };
   });
+}
+
+function takeCuda(): Cuda {
+  const provider = providerLibrary('cuda');
+  const version = provider === undefined ? 12 : linkedCuda(provider);
+  return { version, libraries: cudaLibraries[version].map(findLibrary) };
+}
+
+/**
+ * The version of CUDA that a provider is linked against; 12, which onnxruntime-node's own script brings,
+ * where it does not tell. Its dynamic string table is near the file's beginning, and only that is read:
+ * there are hundreds of MB, with names of other versions among them.
+ */
+export function linkedCuda(provider: string): CudaVersion {
+  const head = Buffer.alloc(2 ** 20);
+  const file = openSync(provider, 'r');
+  try {
+    readSync(file, head, 0, head.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  return head.includes('libcudart.so.13\0') ? 13 : 12;
 }
 
 /** Where the loader of Linux would take a library from. */

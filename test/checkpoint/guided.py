@@ -156,7 +156,7 @@ class Guided(nn.Module):
         if low_res is not None:
             x = torch.cat([x, F.interpolate(low_res, x.shape[2:], mode="bilinear")], 1)
         half = self.width // 2
-        freqs = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float32) / half)
+        freqs = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float32, device=t.device) / half)
         args = t[:, None].float() * freqs
         emb = self.time_embed(torch.cat([args.cos(), args.sin()], -1))
         if y is not None:

@@ -81,10 +81,14 @@ const linux: Inventory = {
   onnxruntime: '1.30.0',
   providers: ['cpu', 'webgpu'],
   nvidia: undefined,
-  cuda: [{ name: 'libcudnn.so.9', file: undefined }],
+  cuda: { version: 12, libraries: [{ name: 'libcudnn.so.9', file: undefined }] },
   vulkan: [],
   openvino: undefined,
 };
+const whole = {
+  version: 12,
+  libraries: [{ name: 'libcudnn.so.9', file: '/usr/lib/libcudnn.so.9.8.0' }],
+} as const;
 const gpu = { name: 'NVIDIA H100', driver: '550.54', memory: '81559 MiB' };
 
 describe('what is made of a machine', () => {
@@ -106,7 +110,7 @@ describe('what is made of a machine', () => {
       {
         providers: ['cpu', 'cuda'],
         nvidia: [gpu],
-        cuda: [{ name: 'libcudnn.so.9', file: '/usr/lib/libcudnn.so.9.8.0' }],
+        cuda: whole,
       },
       [],
     ],
@@ -123,7 +127,25 @@ describe('what is made of a machine', () => {
     const windows = howToInstall({ ...linux, system: 'win32 x64' }).join('\n');
     expect(windows).toContain('wsl --install');
     expect(windows).toContain('ONNXRUNTIME_NODE_INSTALL=cuda12');
-    expect(howToInstall({ ...linux, providers: ['cpu', 'cuda'] })).toEqual([]);
+    expect(howToInstall({ ...linux, providers: ['cpu', 'cuda'], cuda: whole })).toEqual([]);
     expect(howToInstall({ ...linux, system: 'darwin arm64' })).toEqual([]);
+  });
+
+  test('a provider without its libraries gets those of its version, and no other provider', () => {
+    const cuda = {
+      version: 13,
+      libraries: [{ name: 'libcudart.so.13', file: undefined }],
+    } as const;
+    const machine: Inventory = { ...linux, providers: ['cpu', 'cuda'], cuda };
+    const commands = howToInstall(machine).join('\n');
+    expect(commands).toContain("'nvidia-cuda-runtime>=13,<14'");
+    expect(commands).toContain('a driver of version 580 or newer');
+    expect(commands).not.toMatch(/cu12|ONNXRUNTIME_NODE_INSTALL/);
+    expect(inspectMachine(machine)).toContainEqual({
+      what: 'CUDA libraries',
+      ok: false,
+      detail: 'missing: libcudart.so.13',
+      remedy: expect.stringContaining('install CUDA 13 and cuDNN 9'),
+    });
   });
 });
