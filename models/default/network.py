@@ -13,7 +13,7 @@ ALPHA_BAR = torch.cumprod(1 - torch.linspace(1e-4, 0.02, STEPS, dtype=torch.floa
 def time_features(t, size=128):
     """Cosines and sines of t (n,) at `size`/2 frequencies from 1 to 1/10000, shape (n, size)."""
     half = size // 2
-    angles = t[:, None] * torch.exp(-math.log(10000) * torch.arange(half) / half).to(t.device)
+    angles = t[:, None] * torch.exp(-math.log(10000) * torch.arange(half, device=t.device) / half)
     return torch.cat([angles.cos(), angles.sin()], 1)
 
 
@@ -90,7 +90,7 @@ class Prior(nn.Module):
 
 def noised(x0, t, noise):
     """x_t of clean images x0 (n, 3, h, w) at integer timesteps t (n,)."""
-    alpha_bar = ALPHA_BAR[t][:, None, None, None]
+    alpha_bar = ALPHA_BAR.to(t.device)[t][:, None, None, None]
     return alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * noise
 
 
@@ -121,7 +121,7 @@ def load_weights(path):
     if str(path).endswith('.onnx'):
         state = onnx_weights(path)
     else:
-        state = torch.load(path, weights_only=False)
+        state = torch.load(path, 'cpu', weights_only=False)
         state = state.get('ema', state)
     if 'stem.weight' not in state:
         state = {

@@ -4,11 +4,13 @@ Objects of power-law size occlude each other (Lee, Mumford & Huang, 2001); each 
 colour of the scene's palette, soft shading, a texture, and may cast a shadow. As training data for
 restoration: Achddou, Gousseau & Ladjal, 2021.
 
-    python scenes.py FOLDER FIRST LAST    scenes FIRST..LAST-1 into FOLDER, skipping those there
+    python scenes.py FOLDER FIRST LAST [PROCESSES]    scenes FIRST..LAST-1, skipping those in FOLDER
 """
 
 import os
 import sys
+from functools import partial
+from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
@@ -174,7 +176,13 @@ def cached(folder, index):
     return np.load(name, mmap_mode='r')
 
 
+def drawn(folder, index):
+    """Sees to it that a scene is in the cache folder."""
+    cached(folder, index)
+
+
 if __name__ == '__main__':
-    folder, first, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    for k in range(first, last):
-        cached(folder, k)
+    folder, first, last, *processes = sys.argv[1:]
+    with Pool(*map(int, processes or [1])) as pool:
+        for _ in pool.imap(partial(drawn, folder), range(int(first), int(last))):
+            pass

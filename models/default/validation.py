@@ -35,9 +35,11 @@ def loss_by_level(net, x0, seed=0):
         np.random.default_rng([seed, 1]).standard_normal(x0.shape, dtype=np.float32)
     )
     out = []
+    device = next(net.parameters()).device
+    x0, noise = x0.to(device), noise.to(device)
     with torch.no_grad():
         for t in LEVELS:
-            steps = torch.full((len(x0),), t)
+            steps = torch.full((len(x0),), t, device=device)
             eps = torch.cat([
                 net(noised(x, s, n), s.float())
                 for x, s, n in zip(x0.split(16), steps.split(16), noise.split(16))
