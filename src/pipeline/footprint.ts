@@ -6,6 +6,8 @@ import { blendedGraph, windowGradientGraph, windowGraph } from '../guided/window
 import { lossesAt } from '../losses/loss.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { constantBytes, peakBytes } from '../onnx/peak.ts';
+import type { Choice } from '../session/device.ts';
+import { freeNvidiaMemory } from '../session/nvidia.ts';
 import { placementOf, seenShape, type Size } from './canvas.ts';
 import { classifierAt } from './classifier.ts';
 import {
@@ -25,13 +27,20 @@ const largest = 8;
 /** The rest is for decoding, encoding, fragmentation and the other users of the machine. */
 const share = 0.6;
 
-/** The largest batch, from 1 to 8, for which every lane has memory at the same time. */
+/** Bytes for the sessions of a device; undefined where nothing tells. */
+export function freeMemory(device: Choice['device']): number | undefined {
+  if (device === 'cuda') return freeNvidiaMemory();
+  return device === 'webgpu' ? undefined : process.availableMemory();
+}
+
+/** The largest batch, from 1 to 8, for which every lane has its part of `free` bytes. */
 export async function fittingBatch(
   job: Job,
+  free: number,
   options: RestoreOptions & { readonly lanes: number },
 ): Promise<number> {
   const { fixed, perImage } = await footprint(job, options);
-  const budget = (process.availableMemory() * share) / options.lanes - fixed;
+  const budget = (free * share) / options.lanes - fixed;
   return Math.min(largest, Math.max(1, Math.floor(budget / perImage)));
 }
 

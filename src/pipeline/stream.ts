@@ -6,7 +6,7 @@ import { chooseDevice } from '../session/device.ts';
 import { openThread, type SessionThread } from '../session/thread.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { batches, type Batch } from './batches.ts';
-import { fittingBatch } from './footprint.ts';
+import { fittingBatch, freeMemory } from './footprint.ts';
 import type { Job } from './job.ts';
 import { openRestorer, type Progress, type Restorer, type RestoreOptions } from './restore.ts';
 import { ahead, merge } from './streams.ts';
@@ -65,11 +65,11 @@ export async function* restore<J extends Job>(
       throw new UserError(`${what} is ${count}, expected a whole number from 1`);
   const stop = new AbortController();
   const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  const onCpu = ['cpu', 'openvino'].includes(chooseDevice(options.session?.device ?? 'cpu'));
-  // How much memory a GPU has left is not known here.
+  // Asked before any session takes its part, and keeps it.
+  const free = batch === 'auto' ? freeMemory(chooseDevice(options.session?.device ?? 'cpu')) : 0;
   const most = (job: J): number | Promise<number> => {
     if (batch !== 'auto') return batch;
-    return onCpu ? fittingBatch(job, { ...options, lanes }) : 1;
+    return free === undefined ? 1 : fittingBatch(job, free, { ...options, lanes });
   };
   const queue = ahead(batches(jobs, most), lanes);
   const lane = { queue, options, signal: stopped };

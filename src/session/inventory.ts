@@ -1,10 +1,11 @@
 /** What this machine has that networks can run on, and what is missing. */
-import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { env } from 'onnxruntime-node';
 import { installedProviders, providerLibrary } from './device.ts';
+import { askNvidia } from './nvidia.ts';
 import { findOpenVino } from './openvino-library.ts';
+import { output } from './output.ts';
 import { vulkanDevices, type VulkanDevice } from './vulkan.ts';
 
 export interface Inventory {
@@ -81,12 +82,12 @@ export function takeInventory(): Inventory {
 }
 
 function nvidiaGpus(): Gpu[] | undefined {
-  const query = ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'];
-  const lines = output('nvidia-smi', query)?.trim().split('\n');
-  return lines?.map((line) => {
-    const [name = '', driver = '', memory = ''] = line.split(',').map((part) => part.trim());
-    return { name, driver, memory };
-  });
+  const gpus = askNvidia('name', 'driver_version', 'memory.total');
+  return gpus?.map(([name = '', driver = '', memory = '']) => ({
+    name,
+    driver,
+    memory: `${memory} MiB`,
+  }));
 }
 
 function takeCuda(): Cuda {
@@ -119,13 +120,4 @@ function findLibrary(name: string): Library {
   const listed = cached.split('\n').find((line) => line.trim().startsWith(`${name} `));
   const found = near ?? listed?.split('=>')[1]?.trim();
   return { name, file: found !== undefined && existsSync(found) ? realpathSync(found) : undefined };
-}
-
-/** What a program prints; undefined where it is missing or fails. */
-function output(program: string, args: readonly string[]): string | undefined {
-  try {
-    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  } catch {
-    return undefined;
-  }
 }

@@ -212,7 +212,9 @@ test('memory is estimated with both halves', async () => {
     seed: 0,
     lanes: 1,
   } as const;
-  expect(await fittingBatch(job, options)).toBe(8);
+  expect(await fittingBatch(job, 2 ** 34, options)).toBe(8);
+  expect(await fittingBatch(job, 4 * free.perImage + 2 * free.fixed, options)).toBe(2);
+  expect(await fittingBatch(job, 0, options)).toBe(1);
 });
 
 describe('bad input', () => {
