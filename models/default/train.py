@@ -64,7 +64,6 @@ def parse():
         '--bfloat16', action='store_true', help='autocast; on CPUs only with AMX or AVX512-BF16'
     )
     p.add_argument('--device', default='cpu', help='cpu or cuda')
-    p.add_argument('--compile', action='store_true', help='torch.compile: pays on GPUs')
     p.add_argument('--every', type=int, default=500, help='steps between validations; 0: none')
     p.add_argument('--save', type=int, default=100, help='steps between checkpoints')
     p.add_argument(
@@ -116,9 +115,9 @@ def save(path, net, ema, optimiser, state):
     path.with_suffix('.part').rename(path)
 
 
-def advance(a, patches, predict, net, ema, optimiser, state, done):
-    """One training step in place, with the share `done` of the run over; `predict` is the network, or
-    what it was compiled to. Returns its row of the log, without the seconds."""
+def advance(a, patches, net, ema, optimiser, state, done):
+    """One training step in place, with the share `done` of the run over.
+    Returns its row of the log, without the seconds."""
     step = state['step']
     rate = learning_rate(a, step, done)
     for group in optimiser.param_groups:
@@ -126,7 +125,7 @@ def advance(a, patches, predict, net, ema, optimiser, state, done):
     x0, t, noise = patches.batch(a.seed, step, a.pixels, STEPS, a.power)
     x = noised(x0, t, noise).contiguous(memory_format=torch.channels_last)
     with torch.autocast(a.device, torch.bfloat16, enabled=a.bfloat16):
-        eps = predict(x, t.float())
+        eps = net(x, t.float())
     loss = (eps.float() - noise).square().mean()
     optimiser.zero_grad()
     loss.backward()
@@ -156,8 +155,6 @@ def main():
     cache = a.scenes or a.out / 'scenes'
     net, ema, optimiser, state = resumed(a)
     patches = Patches(cache, a.first, a.fresh, a.device)
-    # Patches have two sizes: one program for each is faster than one for any.
-    predict = torch.compile(net, dynamic=False) if a.compile else net
 
     def measure():
         rows = [[state['step'], *row] for row in validate(ema, cache, a.photographs)]
@@ -178,7 +175,7 @@ def main():
     log, last = [], over()
     while not last:
         start = time.monotonic()
-        row = advance(a, patches, predict, net, ema, optimiser, state, done())
+        row = advance(a, patches, net, ema, optimiser, state, done())
         log.append([*row, time.monotonic() - start])
         last = over()
         if state['step'] % a.save == 0 or last:
