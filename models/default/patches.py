@@ -19,7 +19,7 @@ def reductions(taken, side):
     return weights / weights.sum(2, keepdim=True)
 
 
-def where(chosen, yes, no):
+def either(chosen, yes, no):
     """`yes` for the patches that are chosen (n,), `no` for the others."""
     return torch.where(chosen.view(-1, *[1] * (no.ndim - 1)), yes, no)
 
@@ -50,6 +50,23 @@ class Patches:
                 self.held[slot] = index
         return indices % WINDOW
 
+    def put(self, values, dtype=None):
+        """An array of NumPy on the device."""
+        return torch.from_numpy(np.asarray(values)).to(self.device, dtype)
+
+    def cut(self, slots, corners, taken, turns, side):
+        """Squares of `taken` (n,) pixels from `corners` (2, n) of scenes, reduced to (n, 3, side, side) in
+        [-1,1]; `turns` (3, n) says which are flipped up, sideways, and across the diagonal."""
+        slots, corners, taken, turns = map(self.put, (slots, corners, taken, turns))
+        reach = torch.arange(2 * side, device=self.device)
+        y, x = (corners[:, :, None] + reach).clamp(max=SIZE - 1)
+        pixels = self.scenes[slots[:, None, None], y[:, :, None], x[:, None, :]].float() / 127.5 - 1
+        weights = reductions(taken, side)
+        rows, columns = [either(turned, weights.flip(1), weights) for turned in turns[:2]]
+        lines = torch.bmm(rows, pixels.flatten(2)).unflatten(2, (2 * side, 3)).permute(0, 3, 1, 2)
+        patches = lines @ columns.transpose(1, 2)[:, None]
+        return either(turns[2], patches.transpose(2, 3), patches)
+
     def at(self, rng, step, count, side):
         """`count` patches (count, 3, side, side) in [-1,1], augmented, by a generator of NumPy.
 
@@ -61,30 +78,15 @@ class Patches:
         taken = np.where(rng.random(count) < 0.5, 1, rng.uniform(1, 2, count)) * side
         taken = taken.astype(np.int64)
         corners = (rng.random((2, count)) * (SIZE - taken + 1)).astype(np.int64)
-        turns = rng.random((3, count)) < 0.5
+        out = self.cut(slots, corners, taken, rng.random((3, count)) < 0.5, side)
         kind = rng.random(count)
         order = rng.permuted(np.tile(np.arange(3), (count, 1)), axis=1)
         order[kind >= 0.1] = [0, 1, 2]
-        grey = (kind >= 0.1) & (kind < 0.15)
+        out = out.gather(1, self.put(order)[:, :, None, None].expand_as(out))
+        grey = self.put((kind >= 0.1) & (kind < 0.15))
+        out = either(grey, out.mean(1, keepdim=True), out)
         gain, offset = rng.uniform(0.8, 1.1, count), rng.normal(0, 0.05, count)
-
-        def put(values, dtype=None):
-            return torch.from_numpy(np.asarray(values)).to(self.device, dtype)
-
-        slots, taken, (top, left), (up, over, across), order = map(
-            put, (slots, taken, corners, turns, order)
-        )
-        reach = torch.arange(2 * side, device=self.device)
-        y, x = [(corner[:, None] + reach).clamp(max=SIZE - 1) for corner in (top, left)]
-        cut = self.scenes[slots[:, None, None], y[:, :, None], x[:, None, :]].float() / 127.5 - 1
-        weights = reductions(taken, side)
-        rows, columns = [where(turned, weights.flip(1), weights) for turned in (up, over)]
-        cut = torch.bmm(rows, cut.flatten(2)).unflatten(2, (2 * side, 3)).permute(0, 3, 1, 2)
-        out = cut @ columns.transpose(1, 2)[:, None]
-        out = where(across, out.transpose(2, 3), out)
-        out = out.gather(1, order[:, :, None, None].expand_as(out))
-        out = where(put(grey), out.mean(1, keepdim=True), out)
-        gain, offset = [put(v, torch.float32)[:, None, None, None] for v in (gain, offset)]
+        gain, offset = [self.put(v, torch.float32)[:, None, None, None] for v in (gain, offset)]
         return (out * gain + offset).clamp(-1, 1)
 
     def batch(self, seed, step, pixels, steps, power):
@@ -93,6 +95,6 @@ class Patches:
         side = 64 if rng.random() < 0.7 else 128
         count = pixels // side**2
         x0 = self.at(rng, step, count, side)
-        t = torch.from_numpy(timesteps(rng, count, steps, power)).to(self.device)
+        t = self.put(timesteps(rng, count, steps, power))
         drawn = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
         return x0, t, torch.randn(x0.shape, generator=drawn, device=self.device)
