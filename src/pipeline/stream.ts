@@ -65,13 +65,7 @@ export async function* restore<J extends Job>(
       throw new UserError(`${what} is ${count}, expected a whole number from 1`);
   const stop = new AbortController();
   const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  // Asked before any session takes its part, and keeps it.
-  const free = batch === 'auto' ? freeMemory(chooseDevice(options.session?.device ?? 'cpu')) : 0;
-  const most = (job: J): number | Promise<number> => {
-    if (batch !== 'auto') return batch;
-    return free === undefined ? 1 : fittingBatch(job, free, { ...options, lanes });
-  };
-  const queue = ahead(batches(jobs, most), lanes);
+  const queue = ahead(batches(jobs, mostInBatch(options)), lanes);
   const lane = { queue, options, signal: stopped };
   try {
     yield* merge(Array.from({ length: lanes }, (_, i) => runLane(i, lane)));
@@ -79,6 +73,15 @@ export async function* restore<J extends Job>(
     stop.abort();
     await queue.return(undefined);
   }
+}
+
+/** How many images like a job's a batch may have. */
+function mostInBatch(options: StreamOptions): (job: Job) => number | Promise<number> {
+  const { batch = 1, lanes = 1, session } = options;
+  if (batch !== 'auto') return () => batch;
+  // Asked before any session takes its part, and keeps it.
+  const free = freeMemory(chooseDevice(session?.device ?? 'cpu'));
+  return (job) => (free === undefined ? 1 : fittingBatch(job, free, { ...options, lanes }));
 }
 
 interface Lane<J extends Job> {
