@@ -1,5 +1,4 @@
 // One measurement, printed as JSON; run.js starts it.
-import { spawnSync } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import { openCache } from '../dist/cache/cache.js';
 import { dsg } from '../dist/guidance/dsg.js';
@@ -12,6 +11,7 @@ import { openRestorer } from '../dist/pipeline/restore.js';
 import { ddim } from '../dist/samplers/ddim.js';
 import { betas } from '../dist/schedules/betas.js';
 import { respace, steps as stepsOf } from '../dist/schedules/respace.js';
+import { askNvidia, mebibytes } from '../dist/session/nvidia.js';
 import { unstack } from '../dist/tensor/batch.js';
 import { gaussian, noiseKey } from '../dist/tensor/noise.js';
 
@@ -26,15 +26,7 @@ const measurements = unstack(gaussian(key, 'measurement', 0, shape));
 const seconds = (from) => (performance.now() - from) / 1000;
 const onCuda = session.device === 'cuda';
 
-/** Rows of numbers as nvidia-smi answers them; none where it does not. */
-function nvidia(query) {
-  const args = [query, '--format=csv,noheader,nounits'];
-  const { stdout } = spawnSync('nvidia-smi', args, { encoding: 'utf8' });
-  const rows = (stdout ?? '').split('\n').filter((row) => row.trim());
-  return rows.map((row) => row.split(',').map(Number)).filter((row) => row.every(Number.isFinite));
-}
-
-const gpuUsed = () => nvidia('--query-gpu=memory.used')[0]?.[0];
+const gpuUsed = () => mebibytes(askNvidia('gpu', 'memory.used')?.[0][0] ?? '');
 const usedBefore = onCuda ? gpuUsed() : undefined;
 
 /**
@@ -43,8 +35,9 @@ const usedBefore = onCuda ? gpuUsed() : undefined;
  */
 function gpuMemory() {
   if (!onCuda) return {};
-  const own = nvidia('--query-compute-apps=pid,used_memory').find(([pid]) => pid === process.pid);
-  const gpuMiB = own?.[1] ?? gpuUsed() - usedBefore;
+  const processes = askNvidia('compute-apps', 'pid', 'used_memory');
+  const own = processes?.find(([pid]) => Number(pid) === process.pid);
+  const gpuMiB = own ? mebibytes(own[1]) : gpuUsed() - usedBefore;
   return Number.isFinite(gpuMiB) ? { gpuMiB } : {};
 }
 

@@ -82,12 +82,8 @@ export function takeInventory(): Inventory {
 }
 
 function nvidiaGpus(): Gpu[] | undefined {
-  const gpus = askNvidia('name', 'driver_version', 'memory.total');
-  return gpus?.map(([name = '', driver = '', memory = '']) => ({
-    name,
-    driver,
-    memory: `${memory} MiB`,
-  }));
+  const gpus = askNvidia('gpu', 'name', 'driver_version', 'memory.total');
+  return gpus?.map(([name = '', driver = '', memory = '']) => ({ name, driver, memory }));
 }
 
 function takeCuda(): Cuda {

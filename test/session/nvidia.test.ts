@@ -17,8 +17,8 @@ function answering(text: string): void {
 afterEach(() => vi.unstubAllEnvs());
 
 test.skipIf(process.platform === 'win32')('the free memory is that of the fullest GPU', () => {
-  answering('81000\\n1024\\n');
-  expect(askNvidia('memory.free')).toEqual([['81000'], ['1024']]);
+  answering('81000 MiB\\n1024 MiB\\n');
+  expect(askNvidia('gpu', 'memory.free')).toEqual([['81000 MiB'], ['1024 MiB']]);
   expect(freeNvidiaMemory()).toBe(2 ** 30);
 });
 
