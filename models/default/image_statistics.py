@@ -2,7 +2,7 @@
 
     python image_statistics.py --scenes CACHE --first 0 --count 200 --photographs FOLDER --out DIR
 
-Prints a table and writes statistics.png. The photographs are measured, never trained on.
+Prints a table and writes statistics.png, and scenes.jpg with sixteen of the scenes. The photographs are measured, never trained on.
 """
 
 import argparse
@@ -89,6 +89,12 @@ def plot(sets, path):
     figure.savefig(path, dpi=90)
 
 
+def sheet(images, path):
+    """The first sixteen images as one picture, four a row."""
+    rows = [np.concatenate(list(images[k : k + 4]), 1) for k in range(0, 16, 4)]
+    Image.fromarray(np.concatenate(rows)).save(path, quality=88)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     arguments.add_argument('--scenes', required=True, help='cache folder of scenes.py')
@@ -111,6 +117,7 @@ def main():
         print('|', key, '|', ' | '.join(cells), '|')
     a.out.mkdir(parents=True, exist_ok=True)
     plot(sets, a.out / 'statistics.png')
+    sheet(sets['scenes, halved'], a.out / 'scenes.jpg')
 
 
 if __name__ == '__main__':

@@ -6,10 +6,12 @@ picture (size, size, 3) in [0,1]; `scene` holds what all objects of one picture 
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy.ndimage import gaussian_filter, zoom
 
 from clutter import CLUTTER
-from shapes import blob, ellipse, outline, superellipse, turned
+from coats import ragged
+from heads import head
+from relief import blurred, folded, inflated, lit, weathered
+from shapes import blob, crescent, ellipse, outline, pointed, superellipse, turned
 
 
 def mask_of(points):
@@ -40,18 +42,6 @@ def paint(canvas, colour, alpha, top, left):
         canvas[there] += alpha[here][..., None] * (colour[here] - canvas[there])
 
 
-def blurred(array, sigma):
-    """Gaussian blur of an (h, w) field; wide ones at a lower resolution."""
-    factor = int(sigma // 3)
-    if factor < 2 or min(array.shape) < 4 * factor:
-        return gaussian_filter(array, sigma, truncate=3)
-    small = gaussian_filter(array[::factor, ::factor], sigma / factor, truncate=3)
-    shape = np.array(array.shape) / small.shape
-    return gaussian_filter(
-        zoom(small, shape, order=1, grid_mode=True, mode='nearest'), factor * 0.7
-    )
-
-
 def shadow(canvas, rng, alpha, top, left, r, light):
     """Darkens what lies below an object, away from the light and softly, in place."""
     soft, away = r * rng.uniform(0.02, 0.35) + 0.3, r * rng.uniform(0.02, 0.3)
@@ -69,7 +59,7 @@ def local_colour(rng, scene, canvas, x, y, r):
     """A colour for an object at a place: small ones resemble what they lie on."""
     colour = scene['palette'].colour(rng)
     i, j = np.clip([int(y), int(x)], 0, canvas.shape[0] - 1)
-    return colour + scene['alike'] * rng.random() * (r < 60) * (canvas[i, j] - colour)
+    return colour + scene['alike'] * rng.random() * (r < 100) * (canvas[i, j] - colour)
 
 
 def surface(rng, scene, height, width, base):
@@ -82,7 +72,7 @@ def surface(rng, scene, height, width, base):
         tone += rng.normal(0, 0.2) * (x * np.cos(angle) + y * np.sin(angle))
     if rng.random() < 0.5:
         tone += rng.exponential(0.1) * bank.shading(rng, height, width)
-    if rng.random() < 0.75:
+    if rng.random() < 0.9:
         tone += rng.exponential(scene['grit']) * bank.patch(rng, bank.rough, height, width)
     out = tone[..., None] * base
     for _ in range(rng.choice(3, p=scene['layers'])):
@@ -121,25 +111,55 @@ def solid(rng, scene, canvas, x, y, r):
         return
     if rng.random() < scene['shadows']:
         shadow(canvas, rng, alpha, top, left, r, scene['light'])
-    bulge = (
-        blurred(np.pad(alpha, 4), r * rng.uniform(0.12, 0.4) + 0.5)[4:-4, 4:-4] ** 0.7
-        * r
-        * rng.uniform(0.5, 1.5)
-    )
+    height = inflated(alpha, r, rng.uniform(0.12, 0.4)) * rng.uniform(0.5, 1.5)
     if rng.random() < 0.6:
-        bulge = bulge + r * rng.uniform(0.02, 0.12) * scene['bank'].shading(rng, *alpha.shape)
-    dy, dx = np.gradient(bulge)
-    steep = np.sqrt(dx**2 + dy**2 + 1)
-    high = rng.uniform(0.4, 1.3)
-    light = -np.array([np.cos(scene['light']), np.sin(scene['light'])])
-    lambert = (high - dx * light[0] - dy * light[1]) / (steep * np.hypot(1, high))
-    ambient = rng.uniform(0.2, 0.7)
-    tone = ambient + (1 - ambient) * np.clip(lambert, 0, 1) * 1.3
+        height += r * rng.uniform(0.02, 0.12) * scene['bank'].shading(rng, *alpha.shape)
+    if rng.random() < 0.35:
+        height += folded(rng, scene['bank'], *alpha.shape, r)
+    if r > 10 and rng.random() < 0.7:
+        weathered(rng, height, r)
+    tone, glance = lit(rng, height, scene['light'])
     calm = scene | {'roughness': scene['roughness'] * 0.3}
     base = local_colour(rng, scene, canvas, x, y, r)
     colour = surface(rng, calm, *alpha.shape, base) * tone[..., None]
     if rng.random() < 0.3:  # a glossy highlight
-        colour += rng.uniform(0.1, 0.6) * np.clip(lambert, 0, 1)[..., None] ** rng.uniform(8, 60)
+        colour += rng.uniform(0.1, 0.6) * glance[..., None] ** rng.uniform(8, 60)
+    paint(canvas, colour, alpha, top, left)
+
+
+def pelt(rng, scene, canvas, x, y, r):
+    """One hairy object: a coat over a rounded body, its border drawn out into strands."""
+    points = turned((blob, ellipse, pointed, crescent)[rng.integers(4)](rng), rng.uniform(0, 6.3))
+    alpha, top, left = mask_of(points * r + [x, y])
+    margin = int(0.3 * r) + 2
+    alpha, top, left = np.pad(alpha, margin), top - margin, left - margin
+    if within(canvas, top, left, *alpha.shape) is None:
+        return
+    strands, direction = scene['bank'].hair(rng, *alpha.shape)
+    height = inflated(alpha, r, rng.uniform(0.15, 0.4)) * rng.uniform(0.3, 1.2)
+    tone, glance = lit(rng, height + r * rng.uniform(0, 0.03) * strands, scene['light'])
+    base = local_colour(rng, scene, canvas, x, y, r)
+    colour = base * tone[..., None] * (1 + rng.uniform(0.04, 0.32) * strands[..., None])
+    if rng.random() < 0.5:  # patches and stripes of another colour
+        spots = np.clip((scene['bank'].shading(rng, *alpha.shape) - rng.normal(0.3, 0.5)) * 3, 0, 1)
+        other = local_colour(rng, scene, canvas, x, y, r)
+        colour += (rng.random() * spots)[..., None] * (other * tone[..., None] - colour)
+    if rng.random() < 0.4:  # the sheen of hair
+        shine = rng.uniform(0.1, 0.5) * glance ** rng.uniform(4, 20)
+        colour += (shine * np.clip(1 + 0.6 * strands, 0, 2))[..., None]
+    alpha = ragged(alpha, np.clip(0.5 + 0.3 * strands, 0, 1), direction, r * rng.uniform(0, 0.35))
+    if rng.random() < scene['shadows']:
+        shadow(canvas, rng, alpha, top, left, r, scene['light'])
+    paint(canvas, colour, alpha, top, left)
+
+
+def portrait(rng, scene, canvas, x, y, r):
+    """One head, with its shadow."""
+    colour, alpha, top, left = head(rng, scene, x, y, r)
+    if within(canvas, top, left, *alpha.shape) is None:
+        return
+    if rng.random() < scene['shadows']:
+        shadow(canvas, rng, alpha, top, left, r, scene['light'])
     paint(canvas, colour, alpha, top, left)
 
 

@@ -19,12 +19,12 @@ class Palette:
 
     def __init__(self, rng):
         count = rng.integers(2, 8)
-        vivid = 0.0 if rng.random() < 0.06 else rng.gamma(2.0, 0.13)
-        middle, spread = np.clip(rng.normal(0.42, 0.12), 0.15, 0.8), rng.uniform(0.2, 0.45)
+        vivid = 0.0 if rng.random() < 0.06 else rng.gamma(2.0, 0.18)
+        middle, spread = np.clip(rng.normal(0.42, 0.12), 0.15, 0.8), rng.uniform(0.3, 0.55)
         self.light = np.clip(rng.normal(middle, spread, count), 0.03, 1.0)
-        warm, tint = rng.normal(0.12, 0.35) * vivid, rng.normal(0.03, 0.2) * vivid
-        self.yellow_blue = warm + rng.laplace(0, 0.75, count) * vivid
-        self.red_green = tint + rng.laplace(0, 0.45, count) * vivid
+        warm, tint = rng.normal(0.12, 0.25) * vivid, rng.normal(0.03, 0.12) * vivid
+        self.yellow_blue = np.clip(warm + rng.laplace(0, 0.9, count) * vivid, -0.9, 0.9)
+        self.red_green = np.clip(tint + rng.laplace(0, 0.45, count) * vivid, -0.7, 0.7)
         self.jitter = rng.uniform(0.02, 0.12)
         self.weight = rng.dirichlet(np.full(count, 0.8))
 
@@ -41,6 +41,6 @@ class Palette:
     def family(self, rng):
         """The colours of one region: mostly around one centre, varied in lightness."""
         region = copy(self)
-        region.weight = rng.dirichlet(np.full(len(self.light), 0.25))
+        region.weight = rng.dirichlet(np.full(len(self.light), 0.4))
         region.jitter = rng.uniform(0.05, 0.25)
         return region

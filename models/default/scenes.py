@@ -17,14 +17,14 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.signal import fftconvolve
 
+from bank import Bank
 from clutter import CLUTTER
-from objects import drawing, leaf, solid, surface
+from objects import drawing, leaf, pelt, portrait, solid, surface
 from palette import Palette
 from shapes import OUTLINES
-from textures import Bank
 
 SIZE = 512
-VERSION = 1  # part of every seed and cache name: raise it when the pictures change
+VERSION = 2  # part of every seed and cache name: raise it when the pictures change
 
 
 def backdrop(rng, scene, size):
@@ -43,7 +43,7 @@ def backdrop(rng, scene, size):
         )
         white = palette.colour(rng, rng.uniform(0.6, 1))
         canvas += cloud[..., None] * rng.uniform(0.2, 0.8) * (white - canvas)
-    if rng.random() < 0.6:
+    if rng.random() < 0.9:
         canvas *= 1 + rng.exponential(scene['grit']) * bank.rough[..., None]
     return canvas
 
@@ -80,6 +80,9 @@ def develop(rng, world, canvas):
         canvas = (
             canvas * (1 + rng.normal(0, 0.3) * (x * np.cos(angle) + y * np.sin(angle)))[..., None]
         )
+    if rng.random() < 0.5:  # a room or a street lit from one side
+        field = world['bank'].shading(rng, size, size)
+        canvas = canvas * np.exp(rng.uniform(0, 0.5) * field)[..., None]
     if rng.random() < 0.4:  # shade of things outside the picture, dappled or broad
         field = world['bank'].shading(rng, size, size) - rng.normal(0.3, 0.7)
         shade = 1 / (1 + np.exp(-np.exp(rng.uniform(0, 3)) * field))
@@ -88,7 +91,7 @@ def develop(rng, world, canvas):
         canvas * np.exp(rng.normal(0.08, 0.2)) * (1 + rng.normal(0, 0.04, 3).astype(np.float32))
     )
     canvas = canvas + rng.choice([0, 0, rng.uniform(-0.04, 0.1)])
-    sigma = rng.choice([0, rng.uniform(0.2, 0.7)])
+    sigma = rng.choice([0, rng.uniform(0.2, 1.0)])
     if sigma:
         canvas = gaussian_filter(canvas, (sigma, sigma, 0), truncate=3)
     knee = 0.8
@@ -109,30 +112,37 @@ def places(rng, count, size):
     return spots
 
 
+# Each kind of object with its Dirichlet weight: how much of a plane it tends to be.
+KINDS = {leaf: 1.0, solid: 1.3, drawing: 0.5, pelt: 0.6, portrait: 0.3}
+
+
+def object_of(rng, mix, r):
+    """The kind of an object of radius r: the small ones are flat."""
+    return list(KINDS)[rng.choice(len(KINDS), p=mix)] if r > 6 else leaf
+
+
 def fill(rng, world, canvas):
     """One plane of objects of power-law size, large ones with details of their own colours."""
     size = canvas.shape[0]
-    kinds, mix = [leaf, solid, drawing], rng.dirichlet([1.2, 0.8, 0.5])
+    mix = rng.dirichlet(list(KINDS.values()))
     radii = sizes(
         rng,
         4000,
-        np.exp(rng.uniform(np.log(1.2), np.log(30))),
-        rng.uniform(80, 320),
-        rng.uniform(2.0, 3.2),
+        np.exp(rng.uniform(np.log(2.5), np.log(60))),
+        rng.uniform(100, 380),
+        rng.uniform(1.8, 3.0),
     )
     cover = np.exp(rng.uniform(np.log(0.2), np.log(2.5)))
     radii = radii[: np.searchsorted(np.cumsum(np.pi * radii**2 * 0.5), cover * size**2) + 1]
     if rng.random() < 0.6:
         radii = np.sort(radii)[::-1]
     for r, (x, y) in zip(radii, places(rng, len(radii), size)):
-        kind = kinds[rng.choice(3, p=mix)] if r > 6 else leaf
-        kind(rng, world, canvas, x, y, r)
+        object_of(rng, mix, r)(rng, world, canvas, x, y, r)
         if r > 25 and rng.random() < world['detail']:
             own = world | {'palette': world['palette'].family(rng)}
             for _ in range(rng.poisson(np.exp(rng.uniform(0, 3.5)))):
                 a = r * np.exp(rng.uniform(np.log(0.03), np.log(0.5)))
-                kind = kinds[rng.choice(3, p=mix)] if a > 6 else leaf
-                kind(rng, own, canvas, *([x, y] + rng.normal(0, 0.45 * r, 2)), a)
+                object_of(rng, mix, a)(rng, own, canvas, *([x, y] + rng.normal(0, 0.45 * r, 2)), a)
     for _ in range(rng.poisson(1.5)):
         r = np.exp(rng.uniform(np.log(20), np.log(250)))
         drawing(rng, world, canvas, *rng.uniform(0, size, 2), r)
@@ -148,9 +158,9 @@ def scene(index, size=SIZE):
         'shadows': rng.choice([0, 0.3, 0.7]),
         'roughness': rng.exponential(0.08) + 0.025,
         'layers': rng.dirichlet([0.6, 1.5, 1.0]),
-        'grit': rng.exponential(0.04) + 0.01,
-        'alike': rng.uniform(0, 0.95),
-        'detail': rng.uniform(0, 0.8),
+        'grit': rng.exponential(0.04) + 0.03,
+        'alike': rng.uniform(0.4, 0.98),
+        'detail': rng.uniform(0, 0.6),
         'outlines': [OUTLINES[k] for k in rng.choice(len(OUTLINES), rng.integers(1, 6))],
         'clutter': rng.dirichlet(list(CLUTTER.values())),
     }
