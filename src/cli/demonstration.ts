@@ -32,7 +32,7 @@ import type { Io } from './io.ts';
 import { openLanes, showDuration, type Progress } from './progress.ts';
 import { openReport, type Report } from './report.ts';
 
-/** Made by `models/default/held_out.py FOLDER 1 128 9000217`. */
+/** Made by `models/default/held_out.py FOLDER 1 128 9000217`, of version 1 of the scenes. */
 const scene = fileURLToPath(new URL('../../assets/demo.png', import.meta.url));
 const seed = 0;
 
