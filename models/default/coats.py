@@ -16,13 +16,12 @@ def along(fields, direction, length):
     """Periodic fields (k, n, n) averaged over `length` pixels of the line of flow through each pixel,
     as B. Cabral and L. Leedom's line integral convolution does (SIGGRAPH 1993)."""
     size = fields.shape[-1]
-    y0, x0 = np.mgrid[:size, :size].astype(np.float32)
+    start = np.mgrid[:size, :size].astype(np.float32).reshape(2, -1)
     total, flat = fields.copy(), fields.reshape(len(fields), -1)
     dy, dx = (part.ravel() for part in direction)
     for step in (1, -1):
-        y, x = y0.ravel(), x0.ravel()
+        (y, x), place = start, np.arange(size * size)
         for _ in range(length // 2):
-            place = (y.astype(np.int32) % size) * size + x.astype(np.int32) % size
             y, x = y + step * dy[place], x + step * dx[place]
             place = (y.astype(np.int32) % size) * size + x.astype(np.int32) % size
             total += flat[:, place].reshape(fields.shape)
@@ -41,10 +40,11 @@ def coat(rng, size, smooth):
 
 
 def ragged(alpha, strands, direction, length):
-    """The coverage (h, w) of an object whose border is drawn out along its strands, by up to `length`."""
+    """The coverage (h, w) of an object whose border is drawn out along its strands (a field of order 1),
+    by up to `length` / 2 pixels either way."""
     height, width = alpha.shape
     y, x = np.mgrid[:height, :width]
-    reach = length * (strands - 0.5)
+    reach = length * (np.clip(0.5 + 0.3 * strands, 0, 1) - 0.5)
     y = np.clip((y - reach * direction[0]).astype(int), 0, height - 1)
     x = np.clip((x - reach * direction[1]).astype(int), 0, width - 1)
     return gaussian_filter(alpha[y, x], 0.5)

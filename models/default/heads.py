@@ -199,8 +199,7 @@ def haired(rng, scene, colour, alpha, plan, tint):
     whole[:, 1] += (whole[:, 1] > middle[1]) * length * (whole[:, 1] - middle[1])
     round_ = plan.filled(whole)
     strands, direction = scene['bank'].hair(rng, side, side)
-    fringe = np.clip(strands * 0.3 + 0.5, 0, 1)
-    cap = ragged(round_ * (1 - open_), fringe, direction, rng.uniform(0, 0.3) * r)
+    cap = ragged(round_ * (1 - open_), strands, direction, rng.uniform(0, 0.3) * r)
     tone, glance = lit(rng, inflated(round_, r, 0.3) + 0.02 * r * strands, scene['light'])
     tone = np.clip(tone * (1 + rng.uniform(0.05, 0.35) * strands), 0.15, 2)
     shine = rng.uniform(0, 0.5) * glance ** rng.uniform(4, 20) * np.clip(1 + 0.6 * strands, 0, 2)
@@ -226,7 +225,7 @@ def head(rng, scene, x, y, r):
     eyes(rng, colour, plan)
     tint = scene['palette'].colour(rng, rng.uniform(0.03, 0.35))
     if plan.animal:
-        alpha = ragged(alpha, np.clip(strands * 0.3 + 0.5, 0, 1), direction, 0.12 * r)
+        alpha = ragged(alpha, strands, direction, 0.12 * r)
     else:
         brows(rng, colour, plan, tint, strands)
         if rng.random() < 0.85:

@@ -147,7 +147,7 @@ def pelt(rng, scene, canvas, x, y, r):
     if rng.random() < 0.4:  # the sheen of hair
         shine = rng.uniform(0.1, 0.5) * glance ** rng.uniform(4, 20)
         colour += (shine * np.clip(1 + 0.6 * strands, 0, 2))[..., None]
-    alpha = ragged(alpha, np.clip(0.5 + 0.3 * strands, 0, 1), direction, r * rng.uniform(0, 0.35))
+    alpha = ragged(alpha, strands, direction, r * rng.uniform(0, 0.35))
     if rng.random() < scene['shadows']:
         shadow(canvas, rng, alpha, top, left, r, scene['light'])
     paint(canvas, colour, alpha, top, left)
