@@ -31,22 +31,24 @@ class Bank:
         chosen = rng.choice(len(recipes), 3, replace=False)
         self.fields = [self.rough, self.rough, grain, self.coat] + [recipes[k]() for k in chosen]
 
-    def patch(self, rng, field, height, width):
-        """A height x width patch of a field at a random place, wrapped at its borders."""
-        top, left = rng.integers(0, self.size, 2)
-        if rng.random() < 0.5:
-            field = field.T
+    def cut(self, field, top, left, height, width):
+        """The height x width patch of a field at a place, wrapped at its borders."""
         if top + height <= self.size and left + width <= self.size:
             return field[top : top + height, left : left + width]
         rows, columns = np.arange(top, top + height), np.arange(left, left + width)
         return field.take(rows, 0, mode='wrap').take(columns, 1, mode='wrap')
 
+    def patch(self, rng, field, height, width):
+        """A height x width patch of a field at a random place, transposed or not."""
+        top, left = rng.integers(0, self.size, 2)
+        return self.cut(field.T if rng.random() < 0.5 else field, top, left, height, width)
+
     def hair(self, rng, height, width):
         """A patch of strands (height, width) of order 1, and their direction there (dy, dx)."""
         top, left = rng.integers(0, self.size, 2)
-        rows, columns = np.arange(top, top + height), np.arange(left, left + width)
-        parts = (self.coat, *self.flow)
-        strands, dy, dx = [p.take(rows, 0, mode='wrap').take(columns, 1, mode='wrap') for p in parts]
+        strands, dy, dx = [
+            self.cut(field, top, left, height, width) for field in (self.coat, *self.flow)
+        ]
         return strands, (dy, dx)
 
     def texture(self, rng, height, width):

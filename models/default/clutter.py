@@ -7,7 +7,7 @@ Every function draws one object on a transparent square layer of side 2r pixels 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from shapes import ellipse, pointed, polygon, turned
+from shapes import ellipse, path, pointed, polygon, turned
 
 FINE = 3  # subpixels a pixel has in each direction while drawing
 
@@ -30,10 +30,6 @@ def finished(image, angle=0.0):
         image = image.rotate(angle, Image.BILINEAR)
     array = np.asarray(image.reduce(FINE), np.float32) / 255
     return array[..., :3], array[..., 3]
-
-
-def path(points):
-    return [tuple(p) for p in points.tolist()]
 
 
 def strands(rng, palette, r):

@@ -13,7 +13,7 @@ def flow(rng, smooth):
 
 
 def along(fields, direction, length):
-    """Periodic fields (k, n, n) averaged over `length` pixels of the line of flow through each pixel,
+    """Periodic fields (k, n, n) summed over `length` pixels of the line of flow through each pixel,
     as B. Cabral and L. Leedom's line integral convolution does (SIGGRAPH 1993)."""
     size = fields.shape[-1]
     start = np.mgrid[:size, :size].astype(np.float32).reshape(2, -1)

@@ -6,10 +6,11 @@ No face was looked at or measured for them: proportions are drawn from wide rang
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from coats import ragged
 from relief import blurred, bump, crease, inflated, lit
+from shapes import covered
 
 FINE = 3  # subpixels a pixel has in each direction
 DARK = np.full(3, 0.04, np.float32)
@@ -35,9 +36,7 @@ class Plan:
 
     def filled(self, points):
         """Coverage (side, side) of a polygon of (x, y) points."""
-        image = Image.new('L', (self.side * FINE, self.side * FINE))
-        ImageDraw.Draw(image).polygon([tuple(p) for p in (points * FINE).tolist()], fill=255)
-        return np.asarray(image.reduce(FINE), np.float32) / 255
+        return covered(points, self.side, self.side, FINE)
 
 
 def oval(centre, half, power=1.0, count=40):
@@ -99,8 +98,8 @@ def modelled(rng, alpha, plan):
         bump(height, y + 0.4 * r, cheek, (0.14 * r, 0.14 * r), 0.07 * r)
         bump(height, nose[1], nose[0] + s * 0.09 * r, (0.05 * r, 0.05 * r), 0.05 * r)
         if rng.random() < 0.5:  # the fold beside the mouth
-            line = arc(mouth - [s * -0.33 * r, 0.12 * r], 0.05 * r, 0.1 * r)
-            crease(height, line.tolist(), 0.04 * r, 0.015 * r * rng.random())
+            line = arc(mouth + [s * 0.33 * r, -0.12 * r], 0.05 * r, 0.1 * r)
+            crease(height, line, 0.04 * r, 0.015 * r * rng.random())
     bump(height, (level[1] + nose[1]) / 2, nose[0], (0.2 * r, 0.06 * r), 0.09 * r)
     bump(height, nose[1], nose[0], (0.07 * r, 0.08 * r), 0.10 * r * rng.uniform(0.6, 1.5))
     bump(height, mouth[1] + 0.28 * r, mouth[0], (0.09 * r, 0.13 * r), 0.06 * r)

@@ -2,7 +2,8 @@
 
     python image_statistics.py --scenes CACHE --first 0 --count 200 --photographs FOLDER --out DIR
 
-Prints a table and writes statistics.png, and scenes.jpg with sixteen of the scenes. The photographs are measured, never trained on.
+Prints a table and writes statistics.png, and scenes.jpg with sixteen of the scenes. The photographs
+are measured, never trained on.
 """
 
 import argparse

@@ -1,17 +1,16 @@
-"""The objects of a scene: flat leaves, rounded solids and pieces of clutter, painted with shadows.
+"""The objects of a scene: flat leaves, rounded solids, pelts, heads and clutter, painted with shadows.
 
 An object function takes (rng, scene, canvas, x, y, r) and paints in place on the canvas, a float32
 picture (size, size, 3) in [0,1]; `scene` holds what all objects of one picture share.
 """
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from clutter import CLUTTER
 from coats import ragged
 from heads import head
 from relief import blurred, folded, inflated, lit, weathered
-from shapes import blob, crescent, ellipse, outline, pointed, superellipse, turned
+from shapes import blob, covered, crescent, ellipse, outline, pointed, superellipse, turned
 
 
 def mask_of(points):
@@ -19,10 +18,7 @@ def mask_of(points):
     left, top = np.floor(points.min(0)).astype(int) - 1
     width, height = np.ceil(points.max(0)).astype(int) + 2 - [left, top]
     fine = 4 if max(width, height) < 100 else 2
-    image = Image.new('L', (int(width) * fine, int(height) * fine))
-    corners = ((points - [left, top]) * fine).tolist()
-    ImageDraw.Draw(image).polygon([tuple(p) for p in corners], fill=255)
-    return np.asarray(image.reduce(fine), np.float32) / 255, int(top), int(left)
+    return covered(points - [left, top], int(height), int(width), fine), int(top), int(left)
 
 
 def within(canvas, top, left, height, width):

@@ -4,6 +4,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter, zoom
 
+from shapes import path
+
 
 def blurred(array, sigma):
     """Gaussian blur of an (h, w) field; wide ones at a lower resolution."""
@@ -30,11 +32,9 @@ def bump(height, y, x, sigma, amount):
 
 
 def crease(height, points, width, amount):
-    """Presses a line of (x, y) points into the surface, `width` pixels broad, in place."""
+    """Presses a line of points (n, 2), each (x, y), into the surface, `width` pixels broad, in place."""
     image = Image.new('L', height.shape[::-1])
-    ImageDraw.Draw(image).line(
-        [tuple(p) for p in points], fill=255, width=max(1, round(width)), joint='curve'
-    )
+    ImageDraw.Draw(image).line(path(points), fill=255, width=max(1, round(width)), joint='curve')
     soft = gaussian_filter(np.asarray(image, np.float32) / 255, max(0.5, width / 2), truncate=3)
     height -= amount * soft
 
@@ -51,11 +51,11 @@ def weathered(rng, height, r):
         bend = turn + np.cumsum(rng.normal(0, 0.25, 12))
         points = start + np.cumsum(np.stack([np.cos(bend), np.sin(bend)], 1), 0) * r * 0.08
         width = r * rng.uniform(0.01, 0.08) + 0.5
-        crease(height, points.tolist(), width, width * rng.uniform(0.3, 1.5))
+        crease(height, points, width, width * rng.uniform(0.3, 1.5))
 
 
 def folded(rng, bank, h, w, r):
-    """The height of draped cloth, in pixels: ridges of a smooth field, drawn out along one direction."""
+    """The height of draped cloth, in pixels: ridges or waves of a smooth field."""
     field = bank.shading(rng, h, w) + rng.uniform(0, 0.5) * bank.shading(rng, h, w)
     ridge = np.sin(field * rng.uniform(2, 6)) if rng.random() < 0.5 else -np.abs(field)
     return (r * rng.uniform(0.03, 0.15) * ridge).astype(np.float32)

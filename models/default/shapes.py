@@ -1,12 +1,25 @@
 """Outlines of leaves: closed polygons around the origin with radius about 1."""
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 
 def turned(points, angle):
     """The points (n, 2) rotated by an angle in radians."""
     c, s = np.cos(angle), np.sin(angle)
     return points @ np.array([[c, s], [-s, c]])
+
+
+def path(points):
+    """The points (n, 2) as Pillow takes them."""
+    return [tuple(p) for p in points.tolist()]
+
+
+def covered(points, height, width, fine):
+    """Coverage (height, width) in [0,1] of a closed polygon (n, 2), drawn with `fine` subpixels a pixel."""
+    image = Image.new('L', (width * fine, height * fine))
+    ImageDraw.Draw(image).polygon(path(points * fine), fill=255)
+    return np.asarray(image.reduce(fine), np.float32) / 255
 
 
 def ellipse(rng):
