@@ -1,5 +1,4 @@
 /** Constant tensors of a graph: where their bytes are, and what they hold. */
-import { Float16Array } from '@petamoriken/float16';
 import { TensorProto_DataLocation, type TensorProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
 import { readRange } from '../files/range.ts';
@@ -7,6 +6,7 @@ import { isFile } from '../files/read.ts';
 import { showShape, sizeOf } from '../tensor/tensor.ts';
 import { fileBeside, keepTogether } from './external.ts';
 import { dtypeOf, dtypes, type DType } from './dtype.ts';
+import { halfValues } from './half.ts';
 
 /** A constant; its little-endian bytes are only fetched when asked for. */
 export interface Initializer {
@@ -129,7 +129,7 @@ export function float32Values(t: Initializer): Float32Array {
     case 'float32':
       return new Float32Array(raw.buffer, raw.byteOffset, n);
     case 'float16':
-      return widened(new Uint16Array(raw.buffer, raw.byteOffset, n));
+      return halfValues(new Uint16Array(raw.buffer, raw.byteOffset, n));
     default:
       return Float32Array.from(numbers(t));
   }
@@ -146,7 +146,7 @@ export function numbers(t: Initializer): number[] {
     case 'float64':
       return [...new Float64Array(buffer, byteOffset, n)];
     case 'float16':
-      return [...widened(new Uint16Array(buffer, byteOffset, n))];
+      return [...halfValues(new Uint16Array(buffer, byteOffset, n))];
     case 'bfloat16':
       return Array.from(
         new Uint16Array(buffer, byteOffset, n),
@@ -170,16 +170,4 @@ export function numbers(t: Initializer): number[] {
     case 'bool':
       return [...raw.subarray(0, n)];
   }
-}
-
-let halfTable: Float32Array | undefined;
-
-/** float16 bits to float32 by table: 65,536 entries beat a decoder when weights are millions. */
-function widened(bits: Uint16Array): Float32Array {
-  halfTable ??= Float32Array.from(
-    new Float16Array(Uint16Array.from({ length: 65536 }, (_, i) => i).buffer),
-  );
-  const out = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) out[i] = halfTable[bits[i] as number] as number;
-  return out;
 }

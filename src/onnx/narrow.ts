@@ -5,13 +5,13 @@
  * them element by element or moves their results stays in it. Statistics, exponentials and sums over
  * many values stay in float32, and so does all that is not the network: prediction, operators, losses.
  */
-import { Float16Array } from '@petamoriken/float16';
 import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
 import { amend } from './amend.ts';
 import { castNode } from './cast.ts';
 import type { DType } from './dtype.ts';
 import { reads, type Graph } from './graph.ts';
+import { halfBits } from './half.ts';
 import { bytesOf, float32Values, type Initializer } from './initializer.ts';
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/));
@@ -95,7 +95,6 @@ function isEither(dtype: DType): dtype is Either {
 
 /** A constant in float16, converted each time it is read. */
 function halved(t: Initializer): Initializer {
-  const bytes = (): Uint8Array =>
-    bytesOf(new Uint16Array(Float16Array.from(float32Values(t)).buffer));
+  const bytes = (): Uint8Array => bytesOf(halfBits(float32Values(t)));
   return { dtype: 'float16', shape: t.shape, bytes };
 }

@@ -2,10 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Float16Array } from '@petamoriken/float16';
 import type { InferenceSession } from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
 import type { Graph } from '../onnx/graph.ts';
+import { halfBits, halfValues } from '../onnx/half.ts';
 import { constantBytes } from '../onnx/peak.ts';
 import { encodeGraph, writeGraph } from '../onnx/write.ts';
 import { showShape, tensor, type Tensor } from '../tensor/tensor.ts';
@@ -191,7 +191,7 @@ function toRaw(feed: Tensor, meta: InferenceSession.ValueMetadata): RawTensor {
     case 'float64':
       return { type, data: Float64Array.from(data), dims };
     case 'float16':
-      return { type, data: new Uint16Array(Float16Array.from(data).buffer) as never, dims };
+      return { type, data: halfBits(data) as never, dims };
     case 'int64':
       return { type, data: BigInt64Array.from(data, (v) => BigInt(Math.round(v))), dims };
     case 'int32':
@@ -206,11 +206,8 @@ function toRaw(feed: Tensor, meta: InferenceSession.ValueMetadata): RawTensor {
 function fromRaw({ data, dims, type }: RawTensor): Tensor {
   if (data instanceof Float32Array) return tensor(dims, data);
   if (type === 'float16') {
-    const raw = data as unknown as Uint16Array;
-    return tensor(
-      dims,
-      Float32Array.from(new Float16Array(raw.buffer, raw.byteOffset, raw.length)),
-    );
+    const { buffer, byteOffset, length } = data as unknown as Uint16Array;
+    return tensor(dims, halfValues(new Uint16Array(buffer, byteOffset, length)));
   }
   if (data instanceof BigInt64Array || data instanceof BigUint64Array)
     return tensor(dims, Float32Array.from(data, Number));
