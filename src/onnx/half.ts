@@ -3,7 +3,7 @@ import { Float16Array } from '@petamoriken/float16';
 
 /** The bits of values rounded to float16. */
 export function halfBits(values: Float32Array): Uint16Array {
-  // The constructor: `from` goes through an iterator, and takes seventeen times as long.
+  // The constructor: `from` goes through an iterator, and takes several times as long.
   return new Uint16Array(new Float16Array(values).buffer);
 }
 

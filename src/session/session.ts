@@ -206,6 +206,7 @@ function toRaw(feed: Tensor, meta: InferenceSession.ValueMetadata): RawTensor {
 function fromRaw({ data, dims, type }: RawTensor): Tensor {
   if (data instanceof Float32Array) return tensor(dims, data);
   if (type === 'float16') {
+    // Bits, or a Float16Array where JavaScript has one.
     const { buffer, byteOffset, length } = data as unknown as Uint16Array;
     return tensor(dims, halfValues(new Uint16Array(buffer, byteOffset, length)));
   }
