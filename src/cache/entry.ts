@@ -1,8 +1,9 @@
 /** One entry of the cache: a folder of files, and what they should be. */
-import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
+import { chunksOf } from '../files/chunks.ts';
 
 const description = z.strictObject({
   schema: z.literal(1),
@@ -54,20 +55,11 @@ export function sizeOf({ files }: Description): number {
   return Object.values(files).reduce((n, { bytes }) => n + bytes, 0);
 }
 
-const chunk = 4 << 20;
-
 async function measure(file: string): Promise<{ bytes: number; crc32: number }> {
-  const handle = await open(file, 'r');
-  try {
-    const buffer = Buffer.allocUnsafe(chunk);
-    let [bytes, sum] = [0, 0];
-    for (;;) {
-      const { bytesRead } = await handle.read(buffer, 0, chunk);
-      if (bytesRead === 0) return { bytes, crc32: sum };
-      sum = crc32(buffer.subarray(0, bytesRead), sum);
-      bytes += bytesRead;
-    }
-  } finally {
-    await handle.close();
+  let [bytes, sum] = [0, 0];
+  for await (const chunk of chunksOf(file)) {
+    sum = crc32(chunk, sum);
+    bytes += chunk.byteLength;
   }
+  return { bytes, crc32: sum };
 }

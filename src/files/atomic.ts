@@ -1,12 +1,12 @@
 /** Files that are there whole or not at all. */
 
-import { open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { fileFailure } from './failure.ts';
 import { temporaryName } from './leftovers.ts';
 
-/** What goes into a file; parts follow one another, so that only one need be in memory. */
+/** What goes into a file; of parts, which follow one another, no more than two need be in memory. */
 export type Content = Uint8Array | string | Iterable<Uint8Array>;
 
 export interface AtomicFile {
@@ -78,12 +78,25 @@ interface Staged {
 async function fill(temporary: string, content: Content, sync: boolean): Promise<bigint> {
   const file = await open(temporary, 'wx');
   try {
-    await writeFile(file, content);
+    if (typeof content === 'string' || content instanceof Uint8Array) await file.writeFile(content);
+    else await writeParts(file, content);
     if (sync) await file.sync();
     return (await file.stat({ bigint: true })).ino;
   } finally {
     await file.close();
   }
+}
+
+/** While one part is written, the next is made. */
+async function writeParts(file: FileHandle, parts: Iterable<Uint8Array>): Promise<void> {
+  let writing: Promise<void> | undefined;
+  for (const part of parts) {
+    await writing;
+    writing = file.writeFile(part);
+    // What went wrong is told when it is waited for; if the next part cannot be made, that is.
+    writing.catch(() => undefined);
+  }
+  await writing;
 }
 
 /** Of two writers at once, the one that finds the other's file in place of its own says so. */

@@ -1,13 +1,13 @@
 /** Digests of files. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { chunksOf } from './chunks.ts';
 import { fileFailure } from './failure.ts';
 
 /** SHA-256 of a file, in hexadecimal. @throws UserError if it cannot be read */
 export async function sha256(file: string): Promise<string> {
   const hash = createHash('sha256');
   try {
-    for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
+    for await (const chunk of chunksOf(file)) hash.update(chunk);
   } catch (error) {
     throw fileFailure('read', file, error);
   }

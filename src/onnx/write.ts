@@ -89,7 +89,7 @@ function fromRoot(file: string): string {
   return full.slice(path.parse(full).root.length);
 }
 
-/** Constants one after the other, so that no more than one is in memory. */
+/** Constants one after the other, each made when it is asked for. */
 function* pages(graph: Graph, layout: ReadonlyMap<string, number>): Generator<Uint8Array> {
   for (const name of layout.keys()) {
     const bytes = (graph.initializers.get(name) as Initializer).bytes();

@@ -44,7 +44,7 @@ test.each([
 
 test('a failure leaves the old file and no temporary one', async () => {
   await writeFile(at('kept'), 'old');
-  const failing = { length: 1 } as unknown as string;
+  const failing = [{}] as Uint8Array[];
   await expect(writeAtomic(at('kept'), failing)).rejects.toThrow('cannot write');
   expect(await readFile(at('kept'), 'utf8')).toBe('old');
   expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
@@ -53,6 +53,17 @@ test('a failure leaves the old file and no temporary one', async () => {
 test('content in parts', async () => {
   await writeAtomic(at('parts'), [Uint8Array.of(1), Uint8Array.of(2, 3)]);
   expect(await readFile(at('parts'))).toEqual(Buffer.of(1, 2, 3));
+});
+
+test('a part that cannot be made leaves the old file and no temporary one', async () => {
+  await writeFile(at('whole'), 'old');
+  const parts = function* () {
+    yield Uint8Array.of(1);
+    throw new Error('no second part');
+  };
+  await expect(writeAtomic(at('whole'), parts())).rejects.toThrow('no second part');
+  expect(await readFile(at('whole'), 'utf8')).toBe('old');
+  expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });
 
 describe('files that belong together', () => {
@@ -71,7 +82,7 @@ describe('files that belong together', () => {
 
   test('stay as they were where the last one cannot be made', async () => {
     await writeTogether(pair('old'));
-    const failing = { path: at('names it'), content: { length: 1 } as unknown as string };
+    const failing = { path: at('names it'), content: [{}] as Uint8Array[] };
     const writing = writeTogether([{ path: at('data'), content: 'new' }, failing]);
     await expect(writing).rejects.toThrow(`cannot write ${at('names it')}`);
     expect(await both()).toEqual(['old', 'old']);

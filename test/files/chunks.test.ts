@@ -1,0 +1,45 @@
+/** Files of any size, a piece at a time. */
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { chunksOf } from '../../src/files/chunks.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
+
+const folder = temporaryFolder();
+const piece = 4 << 20;
+
+/** Bytes of which no two pieces are alike. */
+const bytesOf = (count: number) =>
+  Uint8Array.from({ length: count }, (_, i) => (i * 31) ^ (i >> 9));
+
+test.each([0, 1, piece - 1, piece, piece + 1, 3 * piece + 5])('%i bytes', async (count) => {
+  const file = join(folder, `${count}`);
+  const content = bytesOf(count);
+  await writeFile(file, content);
+  const hash = createHash('sha256');
+  let [pieces, seen] = [0, 0];
+  for await (const chunk of chunksOf(file)) {
+    // The next piece is being read meanwhile.
+    await new Promise((resolve) => setImmediate(resolve));
+    hash.update(chunk);
+    seen += chunk.byteLength;
+    pieces++;
+  }
+  expect([seen, pieces]).toEqual([count, Math.ceil(count / piece)]);
+  expect(hash.digest('hex')).toBe(createHash('sha256').update(content).digest('hex'));
+});
+
+test('who stops early leaves nothing open', async () => {
+  const file = join(folder, 'long');
+  await writeFile(file, bytesOf(2 * piece));
+  for await (const chunk of chunksOf(file)) {
+    expect(chunk.byteLength).toBe(piece);
+    break;
+  }
+});
+
+test('a file that is not there', async () => {
+  const reading = chunksOf(join(folder, 'none')).next();
+  await expect(reading).rejects.toMatchObject({ code: 'ENOENT' });
+});
