@@ -1,5 +1,5 @@
 /** Progress on stderr: a bar on a terminal, elsewhere a line per tenth of a batch. */
-import { SingleBar } from 'cli-progress';
+import { openBar } from './bar.ts';
 import type { Io } from './io.ts';
 
 export interface Batch {
@@ -39,7 +39,7 @@ export function openLanes(
   const { quiet, steps, lanes } = options;
   const silent = { start() {}, step() {}, stop() {} };
   const states = Array.from({ length: lanes }, (): State => ({ images: '', done: steps }));
-  const show = io.stderr.isTTY ? bar(io, options, states) : undefined;
+  const show = io.stderr.isTTY ? shared(io, options, states) : undefined;
   return states.map((state) => {
     if (quiet) return silent;
     const clock = stopwatch(options);
@@ -76,37 +76,19 @@ interface Pace {
 }
 
 /** One bar for the batches under way. */
-function bar(
+function shared(
   io: Io,
   { steps }: ProgressOptions,
   states: readonly State[],
 ): { draw(loss: string, pace: Pace): void; clear(): void } {
-  const made = new SingleBar({
-    format: '{images} [{bar}] step {value}/{total}{loss}  {pace}  ETA {left}',
-    stream: io.stderr as NodeJS.WritableStream & Io['stderr'],
-    barsize: 12,
-    hideCursor: true,
-    clearOnComplete: true,
-    linewrap: true,
-    // Ctrl-C is handled where it can still report what was finished.
-    gracefulExit: false,
-  });
-  let drawn = false;
+  const bar = openBar(io, '{images} [{bar}] step {value}/{total}{loss}  {pace}  ETA {left}');
   return {
     draw(loss, pace) {
       const active = states.filter((s) => s.images !== '');
       const [total, done] = [active.length * steps, active.reduce((n, s) => n + s.done, 0)];
-      const payload = { images: active.map((s) => s.images).join(', '), loss, ...pace };
-      if (drawn) {
-        made.setTotal(total);
-        made.update(done, payload);
-      } else made.start(total, done, payload);
-      drawn = true;
+      bar.draw(done, total, { images: active.map((s) => s.images).join(', '), loss, ...pace });
     },
-    clear() {
-      if (drawn) made.stop();
-      drawn = false;
-    },
+    clear: () => bar.clear(),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Progress of training on stderr: a bar on a terminal, elsewhere a line per tenth. */
-import { SingleBar } from 'cli-progress';
+import { openBar } from './bar.ts';
 import type { Io } from './io.ts';
 import { showDuration } from './progress.ts';
 
@@ -23,7 +23,7 @@ export function openTrainingProgress(
 ): TrainingProgress {
   const { steps, began, names, quiet } = options;
   if (quiet) return { step() {}, stop() {} };
-  const show = io.stderr.isTTY ? bar(io, steps) : undefined;
+  const bar = io.stderr.isTTY ? openBar(io, '[{bar}] step {value}/{total}  {facts}') : undefined;
   const since = performance.now();
   const tenth = (n: number): number => Math.floor((10 * n) / steps);
   return {
@@ -35,37 +35,12 @@ export function openTrainingProgress(
         `${perSecond.toPrecision(3)} steps/s`,
         `ETA ${showDuration((steps - done) / perSecond)}`,
       ].join('  ');
-      if (show) show.draw(done, facts);
+      if (bar) bar.draw(done, steps, { facts });
       else if (tenth(done) !== tenth(done - 1))
         io.stderr.write(`step ${done}/${steps}  ${facts}\n`);
     },
-    stop: () => show?.clear(),
+    stop: () => bar?.clear(),
   };
 }
 
 const number = (v: number | undefined): string => (v === undefined ? '?' : v.toPrecision(3));
-
-function bar(io: Io, steps: number): { draw(done: number, facts: string): void; clear(): void } {
-  const made = new SingleBar({
-    format: '[{bar}] step {value}/{total}  {facts}',
-    stream: io.stderr as NodeJS.WritableStream & Io['stderr'],
-    barsize: 12,
-    hideCursor: true,
-    clearOnComplete: true,
-    linewrap: true,
-    // Ctrl-C is handled where it can still save.
-    gracefulExit: false,
-  });
-  let drawn = false;
-  return {
-    draw(done, facts) {
-      if (drawn) made.update(done, { facts });
-      else made.start(steps, done, { facts });
-      drawn = true;
-    },
-    clear() {
-      if (drawn) made.stop();
-      drawn = false;
-    },
-  };
-}

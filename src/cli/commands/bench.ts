@@ -5,6 +5,7 @@ import { conditionOptions } from '../condition-options.ts';
 import { degradationOptions } from '../degradation-options.ts';
 import { byMetric } from '../limits.ts';
 import { cardOptions } from '../model-card.ts';
+import { networkMetrics } from '../network-metrics.ts';
 import {
   choice,
   flag,
@@ -50,14 +51,7 @@ const options = {
     'of the protocol',
   ),
   fit: degradationOptions.fit,
-  lpips: option(
-    '--lpips <model>',
-    'Simple',
-    'LPIPS: ONNX graph of two images to a scalar, or feature network with NAME.features.json',
-    text,
-    'not measured',
-  ),
-  fid: option('--fid <model>', 'Simple', 'FID: ONNX feature network', text, 'not measured'),
+  ...networkMetrics,
   baseline: option('--baseline <file>', 'Regression', 'results.json of an earlier run', text),
   tolerance: option(
     '--tolerance <metric=value>',

@@ -1,5 +1,6 @@
 /** `dsg eval` */
 import { byMetric } from '../limits.ts';
+import { networkMetrics } from '../network-metrics.ts';
 import { flag, integer, option, optionWith, text, type Values } from '../options.ts';
 import { defineCommand } from './command.ts';
 
@@ -12,14 +13,7 @@ const options = {
     0,
   ),
   luma: flag('--luma', 'Simple', 'score the Y channel (BT.601) as well, as psnrY and ssimY'),
-  lpips: option(
-    '--lpips <model>',
-    'Simple',
-    'LPIPS: ONNX graph of two images to a scalar, or feature network with NAME.features.json',
-    text,
-    'not measured',
-  ),
-  fid: option('--fid <model>', 'Simple', 'FID: ONNX feature network', text, 'not measured'),
+  ...networkMetrics,
   measurements: option(
     '--measurements <folder>',
     'Simple',
