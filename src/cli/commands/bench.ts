@@ -5,7 +5,7 @@ import { conditionOptions } from '../condition-options.ts';
 import { degradationOptions } from '../degradation-options.ts';
 import { byMetric } from '../limits.ts';
 import { cardOptions } from '../model-card.ts';
-import { networkMetrics } from '../network-metrics.ts';
+import { metricOptions } from '../metric-options.ts';
 import {
   choice,
   flag,
@@ -51,7 +51,7 @@ const options = {
     'of the protocol',
   ),
   fit: degradationOptions.fit,
-  ...networkMetrics,
+  ...metricOptions,
   baseline: option('--baseline <file>', 'Regression', 'results.json of an earlier run', text),
   tolerance: option(
     '--tolerance <metric=value>',

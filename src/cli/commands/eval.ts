@@ -1,6 +1,6 @@
 /** `dsg eval` */
 import { byMetric } from '../limits.ts';
-import { networkMetrics } from '../network-metrics.ts';
+import { metricOptions } from '../metric-options.ts';
 import { flag, integer, option, optionWith, text, type Values } from '../options.ts';
 import { defineCommand } from './command.ts';
 
@@ -13,7 +13,7 @@ const options = {
     0,
   ),
   luma: flag('--luma', 'Simple', 'score the Y channel (BT.601) as well, as psnrY and ssimY'),
-  ...networkMetrics,
+  ...metricOptions,
   measurements: option(
     '--measurements <folder>',
     'Simple',

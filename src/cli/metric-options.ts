@@ -1,7 +1,7 @@
 /** The options of metrics that want a network. */
 import { option, text } from './options.ts';
 
-export const networkMetrics = {
+export const metricOptions = {
   lpips: option(
     '--lpips <model>',
     'Simple',
