@@ -1,8 +1,7 @@
 /** External data: written, found again, and refused where it should not be. */
-import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { create } from '@bufbuild/protobuf';
 import { TensorProtoSchema, TensorProto_DataLocation, TensorProto_DataType } from 'onnx-buf';
 import { UserError } from '../../src/errors.ts';
@@ -13,14 +12,14 @@ import { initializerFrom, initializerOf } from '../../src/onnx/initializer.ts';
 import { readModel } from '../../src/onnx/read.ts';
 import { writeGraph } from '../../src/onnx/write.ts';
 import { resolveGraph } from '../../src/session/resolve.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { randomTensor } from '../helpers/random.ts';
 import { runGraph } from '../helpers/run.ts';
 
 let folder = '';
-beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'dsg-test-'));
+beforeEach(() => {
+  folder = temporaryFolder();
 });
-afterEach(() => rm(folder, { recursive: true }));
 
 /** Two large weights and a small one: y = x A B + c. */
 function twoLayers(): Graph {

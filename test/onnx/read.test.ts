@@ -1,22 +1,18 @@
 /** Reading model files: what comes back, and what is refused. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/errors.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { parseModel, readModel } from '../../src/onnx/read.ts';
 import { encodeGraph, encodeModel } from '../../src/onnx/write.ts';
 import { testData } from '../helpers/data.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 
-let folder = '';
-beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'dsg-test-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 function smallGraph(): Uint8Array {
   const b = new GraphBuilder();

@@ -1,12 +1,11 @@
 /** Where OpenVINO's library is looked for, and what is said where it is not. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { findOpenVino } from '../../src/session/openvino-library.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 
-const root = mkdtempSync(path.join(tmpdir(), 'dsg-openvino-'));
-afterAll(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder();
 
 function file(...parts: string[]): string {
   const whole = path.join(root, ...parts);

@@ -1,15 +1,15 @@
 /** .npy files: numpy's bytes, every dtype, every refusal. */
 
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/errors.ts';
 import { gaussian, noiseKey } from '../../src/tensor/noise.ts';
 import { decodeNpy, encodeNpy, readNpy, writeNpy } from '../../src/tensor/npy.ts';
 import { zeros } from '../../src/tensor/tensor.ts';
 import { testData } from '../helpers/data.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 
 /** A file of this header dictionary and data, padded as little as the format allows. */
 function npy(dict: string, data: Uint8Array, version = 1): Uint8Array {
@@ -130,11 +130,7 @@ describe('refusals name file, expected and got', () => {
 });
 
 describe('files', () => {
-  let folder: string;
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'dsg-npy-'));
-  });
-  afterAll(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
 
   test('round trip', async () => {
     const t = gaussian(noiseKey(0, 'npy'), 'sample', 1, [3, 9, 7]);
