@@ -15,11 +15,12 @@ interface Step {
 /**
  * Rewrites (x a + b) c + d, with coefficients that are small beside x, as x (a c) + (b c + d): two
  * passes over x less in the forward pass, and one less in the backward pass.
+ * @param pinned values that stay, since gradients begin or end at them
  */
-export function mergeAffine(b: GraphBuilder): void {
+export function mergeAffine(b: GraphBuilder, pinned: ReadonlySet<string>): void {
   const { graph } = b;
   const maker = producers(graph);
-  const uses = useCounts(graph);
+  const uses = useCounts(graph, pinned);
 
   /** `type(x, small)` as a step from x, in either order of its operands. */
   const step = (node: NodeProto | undefined, type: string): Step | undefined => {

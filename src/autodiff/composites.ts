@@ -26,12 +26,20 @@ export interface Surroundings {
   readonly attentionOf: (last: NodeProto) => Attention | undefined;
 }
 
-/** The composites on a path, by the node that comes last in each. */
-export function composites(graph: Graph, path: Path, forms: Forms): Map<NodeProto, Composite> {
-  const uses = useCounts(graph);
+/**
+ * The composites on a path, by the node that comes last in each.
+ * @param pinned values that no composite may span: their own gradients are wanted, or none passes them
+ */
+export function composites(
+  graph: Graph,
+  path: Path,
+  forms: Forms,
+  pinned: ReadonlySet<string>,
+): Map<NodeProto, Composite> {
+  const uses = useCounts(graph, pinned);
   const maker = producers(graph);
   const found = new Map<NodeProto, Composite>();
-  const attentionOf = attentionFinder(graph);
+  const attentionOf = attentionFinder(graph, uses);
   const around: Surroundings = { graph, path, maker, uses, forms, attentionOf };
   for (const node of path.nodes) {
     const group = attentionCore(around, node) ?? activation(around, node);

@@ -18,17 +18,28 @@ export interface DifferentiateOptions extends GradientOptions {
 
 /**
  * The graph with its own inputs and outputs, one more input `OUTPUT.cotangent` of the output's
- * shape, and one more output `WRT.gradient` of the input's shape.
+ * shape, and one more output `WRT.gradient` of the input's shape; `_1` follows a name that is taken,
+ * as in second derivatives.
  * @throws UserError for an unknown name, no path, or operators without a rule
  */
 export function differentiate(graph: Graph, options: DifferentiateOptions = {}): Graph {
   const output = chooseOutput(graph, options.output);
   const wrt = chooseInput(graph, options.wrt);
   const b = new GraphBuilder(copyOf(graph));
-  const cotangent = b.input(`${output.name}.cotangent`, output.dtype, output.shape);
+  const cotangent = b.input(
+    freeName(graph, `${output.name}.cotangent`),
+    output.dtype,
+    output.shape,
+  );
   const found = gradients(b, new Map([[output.name, cotangent]]), [wrt.name], options);
-  b.output(found.get(wrt.name) as Value, `${wrt.name}.gradient`);
+  b.output(found.get(wrt.name) as Value, freeName(graph, `${wrt.name}.gradient`));
   return simplify(b.graph);
+}
+
+function freeName({ values }: Graph, wanted: string): string {
+  let name = wanted;
+  for (let i = 1; values.has(name); i++) name = `${wanted}_${i}`;
+  return name;
 }
 
 /** A copy that can be appended to; weights and their bytes are shared. */

@@ -67,16 +67,18 @@ export function gradients(
   { forms = defaultForms, stop = new Set() }: GradientOptions = {},
 ): Map<string, Value> {
   const { graph } = b;
+  // Where gradients begin and end; a rewrite that spans one would lead them past it.
+  const pinned = new Set([...stop, ...wrt, ...cotangents.keys()]);
   const findPath = (): Path => activeNodes(graph, [...cotangents.keys()], wrt, stop);
   if (forms.normalization === 'layer') {
     exposeStatistics(b, new Set(findPath().nodes));
-    mergeAffine(b);
+    mergeAffine(b, pinned);
   }
   const path = findPath();
   const blocked = obstacles(graph, path);
   if (blocked.length > 0) throw showObstacles(graph.name, blocked);
 
-  const joint = composites(graph, path, forms);
+  const joint = composites(graph, path, forms, pinned);
   const firstBackward = graph.nodes.length;
   const total = new Map<string, Value>();
   const contribute = (name: string, gradient: Value): void => {
@@ -137,11 +139,9 @@ export function activeNodes(
   wrt: readonly string[],
   stop: ReadonlySet<string> = new Set(),
 ): Path {
-  const carries = (node: NodeProto, slot: number): boolean => {
-    const rule = ruleFor(node.opType, graph.opset);
-    // An unknown operator counts as differentiable, so that it is reported rather than passed over.
-    return node.domain !== '' || !rule || rule.slot(slot) !== undefined;
-  };
+  // What is not known to be flat counts as carrying, so that it is reported rather than passed over.
+  const carries = (node: NodeProto, slot: number): boolean =>
+    node.domain !== '' || ruleFor(node.opType, graph.opset)?.slot(slot) !== null;
   const floating = (name: string): boolean => {
     const value = graph.values.get(name);
     return value !== undefined && isFloat(value.dtype) && !stop.has(name);

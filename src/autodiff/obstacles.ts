@@ -33,6 +33,10 @@ function reasonAgainst(graph: Graph, path: Path, node: NodeProto): string | unde
   if (!rule) return 'no gradient rule';
   const extra = node.output.findIndex((name, i) => i > 0 && path.values.has(name));
   if (extra > 0 && !rule.allOutputs) return `no gradient rule for its output ${extra}`;
+  const unknown = node.input.findIndex(
+    (name, slot) => path.values.has(name) && rule.slot(slot) === undefined,
+  );
+  if (unknown >= 0) return `no gradient rule for its input ${unknown}`;
   return rule.refuse?.(new NodeView(graph, node));
 }
 

@@ -122,8 +122,11 @@ export class RuleContext extends NodeView {
 export type SlotGradient = (c: RuleContext) => Value;
 
 export interface Rule {
-  /** The gradient of the input in `slot`, or undefined for one that has none (axes, conditions). */
-  readonly slot: (slot: number) => SlotGradient | undefined;
+  /**
+   * The gradient of the input in `slot`; null where the output is flat in it (conditions, positions),
+   * undefined where there is no rule: a float input there on the path is an obstacle.
+   */
+  readonly slot: (slot: number) => SlotGradient | null | undefined;
   /** Why this node cannot be differentiated though its operator can; undefined if it can. */
   readonly refuse?: ((c: NodeView) => string | undefined) | undefined;
   /** Whether the gradients of all outputs are taken into account; else only the first one's is. */
@@ -132,9 +135,9 @@ export interface Rule {
 
 type Refuse = Rule['refuse'];
 
-/** A rule by input slot; slots left out or null have no gradient. */
+/** A rule by input slot: null for one that the output is flat in. */
 export function rule(...slots: (SlotGradient | null)[]): Rule {
-  return { slot: (i) => slots[i] ?? undefined };
+  return { slot: (i) => slots[i] };
 }
 
 /** One gradient for every input of a variadic operator. */
@@ -143,7 +146,7 @@ export function every(gradient: (c: RuleContext, slot: number) => Value): Rule {
 }
 
 /** The operator has no gradient: what comes out is constant as far as calculus goes. */
-export const noGradient: Rule = { slot: () => undefined };
+export const noGradient: Rule = { slot: () => null };
 
 /** `base` for the nodes that `refuse` has nothing against. */
 export function unless(refuse: NonNullable<Refuse>, base: Rule): Rule {

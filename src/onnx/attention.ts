@@ -24,10 +24,12 @@ export interface Attention {
   readonly nodes: readonly NodeProto[];
 }
 
-/** Finds attentions of many weights by the product that comes last in them. */
-export function attentionFinder(graph: Graph): (last: NodeProto) => Attention | undefined {
+/** Finds attentions of many weights by the product that comes last in them; `uses` says what is read how often. */
+export function attentionFinder(
+  graph: Graph,
+  uses = useCounts(graph),
+): (last: NodeProto) => Attention | undefined {
   const maker = producers(graph);
-  const uses = useCounts(graph);
   const value = (name: string | undefined): Value => valueOf(graph, name ?? '');
   const only = (name: string | undefined): NodeProto | undefined =>
     uses.get(name ?? '') === 1 ? maker.get(name ?? '') : undefined;

@@ -68,9 +68,12 @@ export function reads(node: NodeProto): string[] {
 }
 
 /** How often each value is read, by nodes, by their bodies and as an output of the graph. */
-export function useCounts({ nodes, outputs }: Graph): Map<string, number> {
+export function useCounts(
+  { nodes, outputs }: Graph,
+  wanted: Iterable<string> = [],
+): Map<string, number> {
   const uses = new Map<string, number>();
-  for (const name of [...nodes.flatMap(reads), ...outputs.map((o) => o.name)])
+  for (const name of [...nodes.flatMap(reads), ...outputs.map((o) => o.name), ...wanted])
     uses.set(name, (uses.get(name) ?? 0) + 1);
   return uses;
 }

@@ -156,6 +156,34 @@ describe('leaves out', () => {
     );
   });
 
+  // What the nodes between would be fused into has no such value any more.
+  test('what is stopped within an activation', async () => {
+    const graph = graphOf((b, x) => b.mul(x, b.op('Sigmoid', [x])));
+    expect(await gradientOf(graph, { stop: new Set(['/Sigmoid:0']) })).toEqual(
+      [...x.data].map((v) => expect.closeTo(1 / (1 + Math.exp(-v)), 5)),
+    );
+  });
+
+  test.each(['/Mul:0', '/Add:0'])('what is stopped within an affine chain: %s', async (name) => {
+    const b = new GraphBuilder(emptyGraph('model.onnx', 17));
+    const x = b.input('x', 'float32', [4, 8]);
+    const affine = (v: Value, scale: number): Value =>
+      b.add(b.mul(v, b.constant([scale])), b.constant([1]));
+    b.output(b.add(affine(affine(x, 3), 5), b.op('Sin', [x])), 'y');
+    const data = Float32Array.from({ length: 32 }, (_, i) => i / 10 - 1);
+    const feeds = {
+      x: tensor([4, 8], data),
+      'y.cotangent': tensor([4, 8], new Float32Array(32).fill(1)),
+    };
+    const slopes = async (options: GradientOptions): Promise<number[]> => [
+      ...((await runGraph(differentiate(b.graph, options), feeds))['x.gradient'] as Tensor).data,
+    ];
+    expect(await slopes({})).toEqual([...data].map((v) => expect.closeTo(15 + Math.cos(v), 4)));
+    expect(await slopes({ stop: new Set([name]) })).toEqual(
+      [...data].map((v) => expect.closeTo(Math.cos(v), 5)),
+    );
+  });
+
   test('what passes through integers', async () => {
     const graph = graphOf((b, x) => b.mul(x, b.cast(b.cast(x, 'int64'), 'float32')));
     expect(await gradientOf(graph)).toEqual([...x.data].map((v) => Math.trunc(v) + 0));
@@ -207,6 +235,34 @@ describe('gives', () => {
     expect([...(dx as Tensor).data]).toEqual(
       expected.map((d, i) => expect.closeTo((d + 2) * Math.exp(x.data[i] as number), 3)),
     );
+  });
+});
+
+describe('with respect to', () => {
+  test('a value that a fused gradient would span', async () => {
+    const b = new GraphBuilder();
+    const input = b.input('x', 'float32', [2, 3]);
+    const sigmoid = b.op('Sigmoid', [input]);
+    const cotangents = new Map([[b.mul(input, sigmoid).name, b.input('g', 'float32', [2, 3])]]);
+    const found = gradients(b, cotangents, ['x', sigmoid.name]);
+    b.output(found.get('x') as Value, 'dx');
+    b.output(found.get(sigmoid.name) as Value, 'ds');
+    const { dx, ds } = await runGraph(b.graph, { x, g: ones });
+    expect((ds as Tensor).data).toEqual(x.data);
+    const slope = (v: number): number => {
+      const s = 1 / (1 + Math.exp(-v));
+      return s + v * s * (1 - s);
+    };
+    expect([...(dx as Tensor).data]).toEqual([...x.data].map((v) => expect.closeTo(slope(v), 5)));
+  });
+
+  test('the input of a gradient: second derivatives', async () => {
+    const once = differentiate(graphOf((b, x) => b.mul(b.mul(x, x), x)));
+    const twice = differentiate(once, { output: 'x.gradient', wrt: 'x' });
+    expect(twice.outputs.map((o) => o.name)).toEqual(['y', 'x.gradient', 'x.gradient_1']);
+    const feeds = { x, 'y.cotangent': ones, 'x.gradient.cotangent': ones };
+    const second = (await runGraph(twice, feeds))['x.gradient_1'] as Tensor;
+    expect([...second.data]).toEqual([...x.data].map((v) => expect.closeTo(6 * v, 4)));
   });
 });
 

@@ -156,7 +156,8 @@ async function alongDirection(
   const differences = (8 * near - far) / (12 * step);
   const derived = dot(gradient, direction);
   const size = Math.sqrt(dot(gradient, gradient));
-  return { input, derived, differences, error: Math.abs(derived - differences) / size };
+  const distance = Math.abs(derived - differences);
+  return { input, derived, differences, error: distance === 0 ? 0 : distance / size };
 }
 
 /** The largest error that float32 and the step account for; a rule that is 1 % off is beyond it. */

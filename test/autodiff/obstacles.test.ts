@@ -1,4 +1,6 @@
 /** Nodes that rules refuse, and how they are reported. */
+import { create } from '@bufbuild/protobuf';
+import { NodeProtoSchema } from 'onnx-buf';
 import { expect, test } from 'vitest';
 import { differentiate } from '../../src/autodiff/differentiate.ts';
 import { UserError } from '../../src/errors.ts';
@@ -22,12 +24,43 @@ test.each<[string, Graph]>([
     'training_mode takes statistics of the batch',
     oneNode('BatchNormalization', [[2, 3, 4], [3], [3], [3], [3]], { training_mode: 1 }),
   ],
+  [
+    'its output padding is as large as its stride',
+    oneNode(
+      'ConvTranspose',
+      [
+        [1, 2, 3],
+        [2, 1, 3],
+      ],
+      { output_padding: [1], dilations: [2] },
+    ),
+  ],
+  [
+    'its mask is shorter than its keys',
+    oneNode('Attention', [heads, heads, heads, [3, 2]], {}, 24),
+  ],
   ['its scores are capped', oneNode('Attention', [heads, heads, heads], { softcap: 2 }, 23)],
   [
     'it reads a key-value cache',
     oneNode('Attention', [heads, heads, heads, [3, 3], heads, heads], {}, 23),
   ],
 ])('%s', (reason, graph) => expect(() => differentiate(graph, { wrt: 'x0' })).toThrow(reason));
+
+test('a float input that there is no rule for', () => {
+  const b = new GraphBuilder(emptyGraph('model', 17));
+  const x = b.input('x', 'float32', [2]);
+  const hot = { ...x, name: 'hot', shape: [3, 4] };
+  b.graph.values.set(hot.name, hot);
+  b.graph.nodes.push(
+    create(NodeProtoSchema, {
+      opType: 'OneHot',
+      input: [b.ints([0, 3, 1]).name, b.ints(4).name, x.name],
+      output: [hot.name],
+    }),
+  );
+  b.output(hot, 'y');
+  expect(() => differentiate(b.graph)).toThrow('no gradient rule for its input 2');
+});
 
 test('all of them at once, with what is needed to find them', () => {
   const b = new GraphBuilder(emptyGraph('model', 17));

@@ -20,5 +20,5 @@ export function relativeError(a: Tensor, b: Tensor): number {
     difference = Math.max(difference, Math.abs((a.data[i] ?? NaN) - (b.data[i] ?? 0)));
     scale = Math.max(scale, Math.abs(b.data[i] ?? 0));
   }
-  return difference / scale;
+  return difference === 0 ? 0 : difference / scale;
 }

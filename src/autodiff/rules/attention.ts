@@ -168,9 +168,12 @@ function maskGradient(c: RuleContext): Value {
   return c.b.cast(c.b.reshape(ds, [batch, queryHeads, queries, keys]), mask.dtype);
 }
 
-function attentionObstacle({ node }: NodeView): string | undefined {
+function attentionObstacle(v: NodeView): string | undefined {
+  const { node } = v;
   if (node.input.slice(4).some(Boolean)) return 'it reads a key-value cache';
   if (node.output.slice(1).some(Boolean)) return 'it puts out a cache or its scores';
+  if ((v.input(3)?.shape.at(-1) ?? headsOf(v).keys) < headsOf(v).keys)
+    return 'its mask is shorter than its keys';
   return floatAttr(node, 'softcap', 0) === 0 ? undefined : 'its scores are capped';
 }
 

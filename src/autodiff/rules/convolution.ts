@@ -187,15 +187,19 @@ function weightConvolution(c: RuleContext, from: Value, to: Value): Value {
 const biasGradient = ({ b, g }: RuleContext): Value =>
   b.reduce('Sum', g, [...g.shape.keys()].toSpliced(1, 1), false);
 
-const explicitOutput = (v: NodeView): string | undefined =>
-  intsAttr(v.node, 'output_shape') || stringAttr(v.node, 'auto_pad', 'NOTSET') !== 'NOTSET'
-    ? 'output_shape and auto_pad are not supported'
-    : undefined;
+function unusualOutput({ node }: NodeView): string | undefined {
+  if (intsAttr(node, 'output_shape') || stringAttr(node, 'auto_pad', 'NOTSET') !== 'NOTSET')
+    return 'output_shape and auto_pad are not supported';
+  // ONNX allows it where a dilation is larger; ONNX Runtime's kernel does not run it.
+  const strides = intsAttr(node, 'strides') ?? [];
+  const tooMuch = intsAttr(node, 'output_padding')?.some((p, i) => p >= (strides[i] ?? 1));
+  return tooMuch ? 'its output padding is as large as its stride' : undefined;
+}
 
 export const convolution: RuleTable = {
   Conv: rule(convInput, (c) => weightGradient(c, c.x, c.g), biasGradient),
   ConvTranspose: unless(
-    explicitOutput,
+    unusualOutput,
     rule(convTransposeInput, (c) => weightGradient(c, c.g, c.x), biasGradient),
   ),
 };

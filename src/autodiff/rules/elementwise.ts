@@ -64,8 +64,11 @@ function powBase(c: RuleContext): Value {
   const { b, g, x, w } = c;
   const exponents = c.constant(1);
   if (exponents?.length === 1 && exponents[0] === 2) return b.mul(g, b.scale(x, 2));
-  const less = b.op('Pow', [x, b.sub(b.cast(w, x.dtype), num(c, 1))]);
-  return b.mul(g, b.mul(b.cast(w, x.dtype), less));
+  const exponent = b.cast(w, x.dtype);
+  const slope = b.mul(exponent, b.op('Pow', [x, b.sub(exponent, num(c, 1))]));
+  // x⁰ is flat, at 0 too, where 0 · 0⁻¹ is no number.
+  if (exponents?.every((e) => e !== 0)) return b.mul(g, slope);
+  return b.mul(g, b.op('Where', [b.op('Equal', [exponent, num(c, 0)]), num(c, 0), slope]));
 }
 
 /** y ln x, and 0 where x is 0. */
@@ -74,6 +77,20 @@ function powExponent(c: RuleContext): Value {
   const positive = greater(c, x, 0);
   const safe = b.op('Where', [positive, x, num(c, 1)]);
   return b.cast(only(c, positive, b.mul(g, b.mul(y, b.op('Log', [safe])))), c.w.dtype);
+}
+
+/** The lower bound gets what lies below it, unless it is above the upper one, which then counts. */
+function clipLow(c: RuleContext): Value {
+  const { b, g, x, w } = c;
+  const below = b.op('Less', [x, w]);
+  const high = c.input(2);
+  return only(c, high ? b.op('And', [below, b.op('LessOrEqual', [w, high])]) : below, g);
+}
+
+function clipHigh(c: RuleContext): Value {
+  const { b, g, x } = c;
+  const [low, high] = [c.input(1), c.input(2) as Value];
+  return only(c, b.op('Greater', [low ? b.op('Max', [x, low]) : x, high]), g);
 }
 
 export const elementwise: RuleTable = {
@@ -94,6 +111,11 @@ export const elementwise: RuleTable = {
     ({ b, g, w }) => b.div(g, w),
     ({ b, g, w, y }) => b.neg(b.div(b.mul(g, y), w)),
   ),
+  // Of floats it is the remainder x − w trunc(x/w), which has the sign of x.
+  Mod: rule(
+    ({ g }) => g,
+    ({ b, g, x, w, y }) => b.neg(b.mul(g, b.div(b.sub(x, y), w))),
+  ),
   Sum: every(({ g }) => g),
   Mean: every(({ b, g, node }) => b.scale(g, 1 / node.input.length)),
   Max: every(extreme),
@@ -103,7 +125,7 @@ export const elementwise: RuleTable = {
   // Outside of training a Dropout passes its input through.
   Dropout: unless(
     (v) => (v.constant(2)?.[0] ? 'training mode draws at random' : undefined),
-    rule(({ g }) => g),
+    rule(({ g }) => g, null),
   ),
   Cast: rule(({ b, g, x }) => b.cast(g, x.dtype)),
 
@@ -157,7 +179,7 @@ export const elementwise: RuleTable = {
 
   // Selection
   // What the clip leaves alone passes; a value on the bound counts as inside.
-  Clip: rule((c) => only(c, c.b.op('Equal', [c.x, c.y]), c.g)),
+  Clip: rule((c) => only(c, c.b.op('Equal', [c.x, c.y]), c.g), clipLow, clipHigh),
   Where: rule(
     null,
     (c) => only(c, c.x, c.g),
@@ -167,7 +189,7 @@ export const elementwise: RuleTable = {
   // Piecewise constant, boolean and integer results
   ...Object.fromEntries(
     [
-      ['Ceil', 'Floor', 'Round', 'Sign', 'Mod', 'Equal', 'Greater', 'GreaterOrEqual', 'Less'],
+      ['Ceil', 'Floor', 'Round', 'Sign', 'Equal', 'Greater', 'GreaterOrEqual', 'Less'],
       ['LessOrEqual', 'And', 'Or', 'Xor', 'Not', 'IsNaN', 'IsInf', 'BitwiseAnd', 'BitwiseOr'],
     ]
       .flat()

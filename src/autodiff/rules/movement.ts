@@ -132,10 +132,11 @@ export const movement: RuleTable = {
   Expand: rule(({ g }) => g),
   Tile: rule(tileInput),
 
-  // What depends on shapes alone, or is drawn at random
+  // What depends on shapes or positions alone, or is drawn at random
+  OneHot: rule(null, null),
   ...Object.fromEntries(
     [
-      ['Shape', 'Size', 'Range', 'ConstantOfShape', 'EyeLike', 'OneHot', 'NonZero'],
+      ['Shape', 'Size', 'Range', 'ConstantOfShape', 'EyeLike', 'NonZero'],
       ['RandomNormalLike', 'RandomUniformLike'],
     ]
       .flat()

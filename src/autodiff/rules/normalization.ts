@@ -170,6 +170,18 @@ function batchScale(c: RuleContext): Value {
   return b.mul(sum, batchInverse(c));
 }
 
+function batchMean(c: RuleContext): Value {
+  const { b, g, w } = c;
+  return b.neg(b.mul(channelSum(c, g), b.mul(w, batchInverse(c))));
+}
+
+/** d/dv (x − m) w/√(v + ε) = −(x − m) w/√(v + ε)³ / 2. */
+function batchVariance(c: RuleContext): Value {
+  const { b, w } = c;
+  const inverse = batchInverse(c);
+  return b.scale(b.mul(b.mul(batchScale(c), w), b.mul(inverse, inverse)), -0.5);
+}
+
 const training = ({ node }: NodeView): string | undefined =>
   intAttr(node, 'training_mode', 0) ? 'training_mode takes statistics of the batch' : undefined;
 
@@ -206,10 +218,9 @@ export const normalization: RuleTable = {
     (c) => groupParameter(c, grouped(c).g),
   ),
   RMSNormalization: rule(rmsInput, (c) => c.b.mul(c.g, rootMeanSquare(c).xHat)),
-  // Running statistics are what training left behind; nothing depends on them afterwards.
   BatchNormalization: unless(
     training,
-    rule(batchInput, batchScale, (c) => channelSum(c, c.g)),
+    rule(batchInput, batchScale, (c) => channelSum(c, c.g), batchMean, batchVariance),
   ),
   LpNormalization: rule(lpInput),
 };

@@ -12,7 +12,9 @@ import { rule, unless, type NodeView, type RuleContext, type RuleTable } from '.
 function resizeInput(c: RuleContext): Value {
   const { b, g, x } = c;
   const factors = x.shape.map((d, i) => (g.shape[i] as number) / d);
-  if (copies(c, factors)) {
+  const named = (factor: number, axis: number): boolean => (scaleOf(c, axis) ?? factor) === factor;
+  // A scale of 2.1 makes 10 of 5 as well, and samples them elsewhere.
+  if (copies(c, factors) && factors.every(named)) {
     const kernel = factors.slice(2);
     const mean = b.op('AveragePool', [g], { kernel_shape: kernel, strides: kernel });
     return b.scale(
@@ -72,4 +74,4 @@ function obstacle(v: NodeView): string | undefined {
   return constantInputs(2, 3)(v);
 }
 
-export const resize: RuleTable = { Resize: unless(obstacle, rule(resizeInput)) };
+export const resize: RuleTable = { Resize: unless(obstacle, rule(resizeInput, null, null)) };

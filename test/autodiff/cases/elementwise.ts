@@ -5,6 +5,7 @@ import { apart, onX, type Details } from './case.ts';
 
 const positive = { low: 0.5, high: 2 };
 const kinked = { values: apart(24) };
+const zeroColumn = apart(24).map((v, i) => (i % 4 === 0 ? 0 : v));
 
 const unary: [operator: string, details?: Details, name?: string][] = [
   ['Neg'],
@@ -43,6 +44,7 @@ const unary: [operator: string, details?: Details, name?: string][] = [
   ['Pow', { rest: (b) => [b.constant(2)] }, 'square'],
   ['Pow', { rest: (b) => [b.constant(3)] }, 'cube'],
   ['Pow', { rest: (b) => [b.ints(3)] }, 'integer exponent'],
+  ['Pow', { values: zeroColumn, rest: (b) => [b.constant([0, 1, 2, 3])] }, 'nothing to the 0'],
   ['Pow', { ...positive, rest: (b) => [b.constant(-1.5)] }, 'negative exponent'],
   ['Pow', { ...positive, rest: (b) => [b.constant([1, 0.5, 2, 3])] }, 'an exponent a column'],
 ];
@@ -97,6 +99,14 @@ const where = (condition: number[], shape: number[], a: number[], b: number[]): 
   build: (g, { a, b }) => g.op('Where', [g.constant(condition, 'bool', shape), a, b]),
 });
 
+const bounds = { lo: { shape: [], values: [-1] }, hi: { shape: [], values: [1.5] } };
+const clip = (name: string, { lo, hi }: Partial<typeof bounds>): LawCase => ({
+  name: `computed bounds, ${name}`,
+  operator: 'Clip',
+  inputs: { x: { shape: [2, 3, 4], ...kinked }, ...(lo && { lo }), ...(hi && { hi }) },
+  build: (b, { x, lo, hi }) => b.op('Clip', [x, lo, hi]),
+});
+
 const prelu = (slope: number[]): LawCase => ({
   name: `slope [${slope}]`,
   operator: 'PRelu',
@@ -117,6 +127,20 @@ export const elementwise: LawCase[] = [
   where([1, 0, 1, 0, 0, 1], [2, 3], [2, 3], [2, 3]),
   where([1, 0, 1], [3], [2, 1], []),
   where([1, 0, 1, 0, 0, 1], [2, 3], [3], [2, 3]),
+  clip('both', bounds),
+  clip('the lower alone', { lo: bounds.lo }),
+  clip('the upper alone', { hi: bounds.hi }),
+  clip('crossed', { lo: bounds.hi, hi: bounds.lo }),
+  {
+    name: 'of floats',
+    operator: 'Mod',
+    // Quotients from -4 to 4, none near a whole number.
+    inputs: {
+      x: { shape: [2, 4], values: [-3.9, -2.8, -1.6, -0.7, 0.4, 1.6, 2.9, 3.6] },
+      w: { shape: [2, 1], values: [1.2, -1.3] },
+    },
+    build: (b, { x, w }) => b.op('Mod', [x, w], { fmod: 1 }),
+  },
   prelu([3, 1]),
   prelu([1]),
   prelu([2, 3, 4]),

@@ -80,6 +80,17 @@ export const normalization: LawCase[] = [
       return b.op('BatchNormalization', [x, scale, bias, ...statistics], { epsilon: 0.01 });
     },
   },
+  {
+    name: 'computed statistics',
+    operator: 'BatchNormalization',
+    inputs: {
+      ...Object.fromEntries(['scale', 'bias', 'mean'].map((name) => [name, { shape: [3] }])),
+      x: { shape: [2, 3, 2, 2] },
+      variance: { shape: [3], low: 0.5, high: 2 },
+    },
+    build: (b, { x, scale, bias, mean, variance }) =>
+      b.op('BatchNormalization', [x, scale, bias, mean, variance], { epsilon: 0.01 }),
+  },
   lp(2, -1),
   lp(1, 1),
 ];

@@ -51,6 +51,11 @@ export const resize: LawCase[] = [
     nearest_mode: 'ceil',
   }),
   byScales('nearest ×1.5', image, [1, 1, 1.5, 1.5], { ...asymmetric, nearest_mode: 'floor' }),
+  byScales('nearest ×2.1, twice as many', [1, 1, 5, 4], [1, 1, 2.1, 2], {
+    ...asymmetric,
+    nearest_mode: 'floor',
+  }),
+  byScales('nearest ×2.1, twice as many, defaults', [1, 1, 8, 4], [1, 1, 2.1, 2]),
   byScales('nearest ×0.5', [1, 1, 4, 6], [1, 1, 0.5, 0.5], {
     ...asymmetric,
     nearest_mode: 'floor',
