@@ -1,15 +1,14 @@
 /** Fills in what a model's card leaves out, from the names and shapes in its file. */
 import type { NodeProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
-import type { ModelInput } from '../onnx/dims.ts';
+import { showDims, type ModelInput, type ModelOutput } from '../onnx/dims.ts';
 import { isFloat } from '../onnx/dtype.ts';
-import { showShape } from '../tensor/tensor.ts';
 import type { Card, CardFile } from './card.ts';
 import { downsampling } from './multiple.ts';
 
 export interface Signature {
   readonly inputs: readonly ModelInput[];
-  readonly outputs: readonly ModelInput[];
+  readonly outputs: readonly ModelOutput[];
   /** Of the main graph, where they are at hand: they tell how deep the network is. */
   readonly nodes?: readonly NodeProto[];
   readonly where: string;
@@ -60,14 +59,13 @@ export function completeCard(said: CardFile, model: Signature): { card: Card; in
       `${model.where}: no output '${given.output}'; there are: ${model.outputs.map(show).join(', ')}`,
     );
   const channels = x.shape[1];
-  const doubled = typeof channels === 'number' && output.shape[1] === 2 * channels;
+  const doubled = typeof channels === 'number' && output.shape?.[1] === 2 * channels;
   const card: Card = {
     ...given,
     inputs: { x: x.name, timestep: timestep.name },
     output: output.name,
     learnedVariance:
-      given.learnedVariance ??
-      note('learnedVariance', doubled, `output is ${showShape(output.shape)}`),
+      given.learnedVariance ?? note('learnedVariance', doubled, `output is ${showDims(output)}`),
     prediction: given.prediction ?? note('prediction', 'epsilon', 'the usual one'),
     clip: given.clip ?? true,
     range: given.range ?? (given.prediction ? '[-1,1]' : note('range', '[-1,1]', 'the usual one')),
@@ -125,6 +123,6 @@ function timestepInput(given: CardFile, model: Signature, x: ModelInput): ModelI
   );
 }
 
-function show({ name, dtype, shape }: ModelInput): string {
-  return `${name} ${dtype} ${showShape(shape.map((d) => d || '?'))}`;
+function show(value: ModelOutput): string {
+  return `${value.name} ${value.dtype} ${showDims(value)}`;
 }

@@ -1,8 +1,7 @@
 /** What `dsg inspect` prints. */
 import { emptyProcess, type Estimate } from '../pipeline/estimate.ts';
 import type { Check, Fit } from '../pipeline/check.ts';
-import type { ModelInput } from '../onnx/dims.ts';
-import { showShape } from '../tensor/tensor.ts';
+import { showDims, type ModelOutput } from '../onnx/dims.ts';
 import type { Counts, EpsilonModel, Gradient, Inspection } from './inspection.ts';
 import { painter, type Io } from './io.ts';
 import { showDuration } from './progress.ts';
@@ -12,8 +11,8 @@ export function page(found: Inspection, io: Io): string {
   const section = (title: string, lines: readonly string[]): string =>
     [paint('bold', title), ...lines.map((line) => `  ${line}`), ''].join('\n');
   const { parameters, operators } = found;
-  const values = (list: readonly ModelInput[]): string[] =>
-    list.map((v) => `${v.name}  ${v.dtype}  ${showShape(v.shape.map((d) => d || '?'))}`);
+  const values = (list: readonly ModelOutput[]): string[] =>
+    list.map((v) => `${v.name}  ${v.dtype}  ${showDims(v)}`);
   const nodes = Object.values(operators).reduce((n, count) => n + count, 0);
   return [
     section(found.file, [

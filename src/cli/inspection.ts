@@ -6,7 +6,7 @@ import { overrideCard, type CardOverrides } from '../card/override.ts';
 import { readCard } from '../card/read.ts';
 import { suspicions } from '../card/suspicions.ts';
 import { UserError } from '../errors.ts';
-import { modelInput, type ModelInput } from '../onnx/dims.ts';
+import { modelOutput, type ModelInput, type ModelOutput } from '../onnx/dims.ts';
 import { isFloat } from '../onnx/dtype.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { byteLength, initializerOf } from '../onnx/initializer.ts';
@@ -32,7 +32,7 @@ export interface Inspection {
   readonly ir: number;
   readonly opset: number | null;
   readonly inputs: readonly ModelInput[];
-  readonly outputs: readonly ModelInput[];
+  readonly outputs: readonly ModelOutput[];
   readonly parameters: { readonly count: number; readonly bytes: number };
   /** How many nodes of each operator, the most frequent first. */
   readonly operators: Counts;
@@ -89,7 +89,7 @@ async function inspection(file: string, values: InspectValues): Promise<Inspecti
   const constants = (proto.graph?.initializer ?? []).map((t) => initializerOf(t, folder));
   const inputs = modelInputs(onnx);
   refuseUnknown(inputs, dims, file);
-  const outputs = (proto.graph?.output ?? []).map((o) => modelInput(o, file));
+  const outputs = (proto.graph?.output ?? []).map((o) => modelOutput(o, file));
   const model = await loaded(file, overrides);
   if (values.check && 'reason' in model)
     throw new UserError(`--check is for ε-models: ${model.reason}`);
@@ -163,7 +163,7 @@ async function gradientOf(
   onnx: OnnxModel,
   given: {
     readonly inputs: readonly ModelInput[];
-    readonly outputs: readonly ModelInput[];
+    readonly outputs: readonly ModelOutput[];
     readonly dims: Readonly<Record<string, number>>;
     readonly model: Loaded;
   },

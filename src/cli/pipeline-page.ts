@@ -1,7 +1,7 @@
 /** What `dsg inspect` prints of a latent pipeline. */
 import { emptyProcess } from '../pipeline/estimate.ts';
 import type { PipelineEstimate, Stage } from '../pipeline/latent/estimate.ts';
-import { showShape } from '../tensor/tensor.ts';
+import { showDims } from '../onnx/dims.ts';
 import { columns, scaled, showSeconds } from './inspection-page.ts';
 import { painter, type Io } from './io.ts';
 import type { Part, PipelineInspection } from './pipeline-inspection.ts';
@@ -37,9 +37,7 @@ function showPipeline({ card, inferred, warnings }: PipelineInspection): string[
 function showPart({ part, file, opset, inputs = [], parameters, gradient }: Part): string[] {
   if (file === null)
     return [part === 'vae_encoder' ? 'none: no --start encoder, no psld' : 'none: no prompts'];
-  const shown = inputs.map(
-    (i) => `${i.name} ${i.dtype} ${showShape(i.shape.map((d) => d || '?'))}`,
-  );
+  const shown = inputs.map((i) => `${i.name} ${i.dtype} ${showDims(i)}`);
   return [
     `opset ${opset ?? 'none'}, ${scaled(parameters?.count ?? 0, '')} parameters, ${scaled(parameters?.bytes ?? 0, 'B')}`,
     `takes ${shown.join(', ')}`,

@@ -5,7 +5,7 @@ import { completeCard } from '../card/complete.ts';
 import type { Card, CardFile } from '../card/card.ts';
 import { overrideCard } from '../card/override.ts';
 import { UserError } from '../errors.ts';
-import { modelInput } from '../onnx/dims.ts';
+import { modelOutput } from '../onnx/dims.ts';
 import type { OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { sameFile } from '../files/place.ts';
@@ -180,7 +180,7 @@ async function givenNetwork(init: string, dataset: Dataset, values: TrainValues)
 }
 
 function complete(model: OnnxModel, given: CardFile): Card {
-  const outputs = (model.proto.graph?.output ?? []).map((o) => modelInput(o, model.where));
+  const outputs = (model.proto.graph?.output ?? []).map((o) => modelOutput(o, model.where));
   const nodes = model.proto.graph?.node ?? [];
   const signature = { inputs: modelInputs(model), outputs, nodes, where: model.where };
   return completeCard(given, signature).card;

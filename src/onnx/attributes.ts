@@ -22,6 +22,7 @@ const floatNames = new Set([
   'gamma',
   'lambd',
   'momentum',
+  'ratio',
   'scale',
   'softcap',
 ]);

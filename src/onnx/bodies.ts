@@ -1,5 +1,13 @@
 /** The graphs inside a node: branches of If, what Loop and Scan repeat. */
-import type { NodeProto, ValueInfoProto } from 'onnx-buf';
+import {
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  NodeProtoSchema,
+  type GraphProto,
+  type NodeProto,
+  type ValueInfoProto,
+} from 'onnx-buf';
+import { amend } from './amend.ts';
 import { modelInput } from './dims.ts';
 import type { Graph, Value } from './graph.ts';
 
@@ -24,6 +32,31 @@ export function bodiesOf(around: Graph, node: NodeProto): Graph[] {
       };
     });
 }
+
+/** A node with every node in its bodies, and in theirs, changed. */
+export function changeBodies(node: NodeProto, change: (inner: NodeProto) => NodeProto): NodeProto {
+  return withBodies(node, (body) =>
+    amend(GraphProtoSchema, body, { node: body.node.map((n) => changeBodies(change(n), change)) }),
+  );
+}
+
+/** A node with its bodies changed; `node` itself if it has none. */
+export function withBodies(node: NodeProto, change: (body: GraphProto) => GraphProto): NodeProto {
+  if (!node.attribute.some(hasBody)) return node;
+  return amend(NodeProtoSchema, node, {
+    attribute: node.attribute.map((a) =>
+      hasBody(a)
+        ? amend(AttributeProtoSchema, a, {
+            ...(a.g && { g: change(a.g) }),
+            graphs: a.graphs.map(change),
+          })
+        : a,
+    ),
+  });
+}
+
+const hasBody = (a: NodeProto['attribute'][number]): boolean =>
+  a.g !== undefined || a.graphs.length > 0;
 
 /** How often a node runs its body, as far as that is in the graph. */
 export function repeats(graph: Graph, { opType, input }: NodeProto): number {

@@ -11,6 +11,11 @@ export interface ModelInput {
   readonly shape: readonly (number | string)[];
 }
 
+/** An output as the file declares it, which need not say its shape. */
+export interface ModelOutput extends Omit<ModelInput, 'shape'> {
+  readonly shape?: ModelInput['shape'];
+}
+
 export interface Bindings {
   /** Sizes by dimension name, or by `INPUT.AXIS` for a dimension without a name. */
   readonly dims?: Readonly<Record<string, number>>;
@@ -20,16 +25,31 @@ export interface Bindings {
 
 /** @throws UserError for an input that is not a tensor or has no rank */
 export function modelInput(info: ValueInfoProto, where: string): ModelInput {
+  const { shape, ...input } = modelOutput(info, where);
+  if (!shape) throw new UserError(`${where}: '${info.name}' is not a tensor of known rank`);
+  return { ...input, shape };
+}
+
+/** @throws UserError for an output that is not a tensor */
+export function modelOutput(info: ValueInfoProto, where: string): ModelOutput {
   const type = info.type?.value;
-  if (type?.case !== 'tensorType' || !type.value.shape)
-    throw new UserError(`${where}: '${info.name}' is not a tensor of known rank`);
+  if (type?.case !== 'tensorType')
+    throw new UserError(`${where}: '${info.name}' is not a tensor of known type`);
+  const { elemType, shape } = type.value;
   return {
     name: info.name,
-    dtype: dtypeOf(type.value.elemType, info.name),
-    shape: type.value.shape.dim.map(({ value: d }) =>
-      d.case === 'dimValue' ? Number(d.value) : d.case === 'dimParam' ? d.value : '',
-    ),
+    dtype: dtypeOf(elemType, info.name),
+    ...(shape && {
+      shape: shape.dim.map(({ value: d }) =>
+        d.case === 'dimValue' ? Number(d.value) : d.case === 'dimParam' ? d.value : '',
+      ),
+    }),
   };
+}
+
+/** `[N,3,?,?]`, where the file gives a name, a number or nothing. */
+export function showDims({ shape }: Pick<ModelOutput, 'shape'>): string {
+  return shape ? showShape(shape.map((d) => d || '?')) : 'of any shape';
 }
 
 /**

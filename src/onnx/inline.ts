@@ -1,6 +1,5 @@
 /** Puts a whole graph into another: a network becomes a subgraph of what is being built. */
 import {
-  AttributeProtoSchema,
   GraphProtoSchema,
   NodeProtoSchema,
   TensorProtoSchema,
@@ -10,6 +9,7 @@ import {
 } from 'onnx-buf';
 import { showShape, sameShape } from '../tensor/tensor.ts';
 import { amend } from './amend.ts';
+import { withBodies } from './bodies.ts';
 import type { GraphBuilder } from './builder.ts';
 import type { Graph, Value } from './graph.ts';
 import { raiseOpset } from './upgrade.ts';
@@ -86,19 +86,12 @@ type Rename = (name: string) => string;
 
 /** A node under new names, which go into the bodies of If, Loop and Scan as well. */
 function renameNode(node: NodeProto, renamed: Rename, scope: string): NodeProto {
-  return amend(NodeProtoSchema, node, {
+  const outside = amend(NodeProtoSchema, node, {
     name: `${scope}/${node.name || node.output[0]}`,
     input: node.input.map(renamed),
     output: node.output.map(renamed),
-    attribute: node.attribute.map((a) =>
-      a.g || a.graphs.length > 0
-        ? amend(AttributeProtoSchema, a, {
-            ...(a.g && { g: renameBody(a.g, renamed, scope) }),
-            graphs: a.graphs.map((g) => renameBody(g, renamed, scope)),
-          })
-        : a,
-    ),
   });
+  return withBodies(outside, (body) => renameBody(body, renamed, scope));
 }
 
 function renameBody(body: GraphProto, renamed: Rename, scope: string): GraphProto {

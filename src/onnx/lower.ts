@@ -16,7 +16,7 @@ export function lower(
   constants: Map<string, Initializer>,
   opset: number,
 ): NodeProto[] {
-  return dropEmptySums(unrollSequences(nodes, constants, opset)).flatMap((node) =>
+  return dropEmptySums(unrollSequences(nodes, constants, opset), constants).flatMap((node) =>
     node.opType === 'GroupNormalization' && node.domain === ''
       ? groupNormalization(node, constants, opset)
       : [node],

@@ -129,6 +129,20 @@ export function exposeAll(proto: ModelProto): ModelProto {
   return amend(ModelProtoSchema, proto, { graph: amend(GraphProtoSchema, graph, { output }) });
 }
 
+/** `proto` with the shapes of those values as its outputs, in their order. */
+export function exposeShapes(proto: ModelProto, names: readonly string[]): ModelProto {
+  const graph = proto.graph;
+  if (!graph) return proto;
+  const shapes = names.map((name) =>
+    create(NodeProtoSchema, { opType: 'Shape', input: [name], output: [`${name}/shape-of`] }),
+  );
+  const output = shapes.map((n) => create(ValueInfoProtoSchema, { name: n.output[0] ?? '' }));
+  const node = [...graph.node, ...shapes];
+  return amend(ModelProtoSchema, proto, {
+    graph: amend(GraphProtoSchema, graph, { node, output }),
+  });
+}
+
 /**
  * The typed graph of a resolved skeleton, with its weights back in place.
  * @param types element type and static shape of every value that a node puts out

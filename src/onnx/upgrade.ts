@@ -3,7 +3,8 @@ import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import { amend } from './amend.ts';
-import { hasAttr, intAttr, intsAttr, makeAttributes, stringAttr } from './attributes.ts';
+import { intAttr, intsAttr, makeAttributes, stringAttr } from './attributes.ts';
+import { changeBodies } from './bodies.ts';
 import { GraphBuilder } from './builder.ts';
 import { defaultOpset, valueOf, type Graph, type Value } from './graph.ts';
 
@@ -32,11 +33,46 @@ export function upgrade(graph: Graph, where: string): Graph {
   const b = new GraphBuilder({ ...graph, opset: defaultOpset });
   for (const node of old) {
     if (graph.opset >= 13) b.graph.nodes.push(node);
-    else if (movedAxes[node.opType]) b.graph.nodes.push(withAxesInput(node, b));
-    else if (['Softmax', 'LogSoftmax', 'Hardmax'].includes(node.opType)) softmaxOverTail(node, b);
-    else b.graph.nodes.push(node);
+    else if (flattening.includes(node.opType) && !overLast(b.graph, node)) softmaxOverTail(node, b);
+    else
+      b.graph.nodes.push(
+        changeBodies(sameInNewForm(node, b, graph.opset), (inner) => {
+          // What a body's values look like is not known, and so not what would be flattened.
+          if (flattening.includes(inner.opType) && intAttr(inner, 'axis', 1) !== -1)
+            throw new UserError(
+              `${where}: ${inner.opType} ${inner.name} in a branch or a loop, as operator set ${graph.opset} has it`,
+              { hint: 'export it again with opset 17' },
+            );
+          return sameInNewForm(inner, b, graph.opset);
+        }),
+      );
   }
   return b.graph;
+}
+
+/** Before opset 13 the axis of these said where to flatten to a matrix, whose rows were normalized. */
+const flattening = ['Softmax', 'LogSoftmax', 'Hardmax'];
+
+/** Nodes that only write differently what they do. */
+function sameInNewForm(node: NodeProto, b: GraphBuilder, opset: number): NodeProto {
+  if (movedAxes[node.opType]) return withAxesInput(node, b);
+  // The ratio is that of training; since opset 12 it is an input.
+  if (node.opType === 'Dropout' && opset < 12) return without(node, 'ratio');
+  return flattening.includes(node.opType) ? without(node, 'axis') : node;
+}
+
+/** Whether an operator of `flattening` works on the last axis, which is the default since opset 13. */
+function overLast(graph: Graph, node: NodeProto): boolean {
+  return flattenedFrom(graph, node) === valueOf(graph, node.input[0] ?? '').shape.length - 1;
+}
+
+function flattenedFrom(graph: Graph, node: NodeProto): number {
+  const axis = intAttr(node, 'axis', 1);
+  return axis < 0 ? axis + valueOf(graph, node.input[0] ?? '').shape.length : axis;
+}
+
+function without(node: NodeProto, name: string): NodeProto {
+  return amend(NodeProtoSchema, node, { attribute: node.attribute.filter((a) => a.name !== name) });
 }
 
 /** What changed its form after opset 17: since when, and what it is since then. */
@@ -63,10 +99,14 @@ export function raiseOpset(graph: Graph, opset: number): Graph {
   const b = new GraphBuilder({ ...graph, ...empty, opset });
   const due = newer.filter(([since]) => since > graph.opset && since <= opset);
   for (const node of graph.nodes) {
-    const change = due.find(([, type]) => node.domain === '' && type.test(node.opType));
-    b.graph.nodes.push(change ? change[2](node, b) : node);
+    b.graph.nodes.push(changeBodies(raised(node), raised));
   }
   return b.graph;
+
+  function raised(node: NodeProto): NodeProto {
+    const change = due.find(([, type]) => node.domain === '' && type.test(node.opType));
+    return change ? change[2](node, b) : node;
+  }
 }
 
 /** Equal parts are since then to be asked for by their number. */
@@ -91,23 +131,14 @@ function withAxesInput(
 ): NodeProto {
   const axes = intsAttr(node, name);
   if (!axes) return node;
-  return amend(NodeProtoSchema, node, {
+  return amend(NodeProtoSchema, without(node, name), {
     input: [node.input[0] ?? '', b.ints(axes).name],
-    attribute: node.attribute.filter((a) => a.name !== name),
   });
 }
 
-/** Before opset 13 the axis said where to flatten to a matrix, whose rows were normalized. */
 function softmaxOverTail(node: NodeProto, b: GraphBuilder): void {
   const x = valueOf(b.graph, node.input[0] ?? '');
-  const rank = x.shape.length;
-  const named = hasAttr(node, 'axis') ? intAttr(node, 'axis', 1) : 1;
-  const axis = named < 0 ? named + rank : named;
-  if (axis === rank - 1) {
-    const attribute = node.attribute.filter((a) => a.name !== 'axis');
-    b.graph.nodes.push(amend(NodeProtoSchema, node, { attribute }));
-    return;
-  }
+  const axis = flattenedFrom(b.graph, node);
   b.scope = node.name;
   const rows = b.reshape(x, [sizeOf(x.shape.slice(0, axis)), sizeOf(x.shape.slice(axis))]);
   const normal = b.op(node.opType, [rows], { axis: -1 });

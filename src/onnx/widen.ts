@@ -7,12 +7,17 @@
  */
 import {
   AttributeProtoSchema,
+  GraphProtoSchema,
   NodeProtoSchema,
   TensorProto_DataType,
+  TypeProtoSchema,
+  TypeProto_TensorSchema,
+  ValueInfoProtoSchema,
   type NodeProto,
   type ValueInfoProto,
 } from 'onnx-buf';
 import { amend } from './amend.ts';
+import { withBodies } from './bodies.ts';
 import { castNode } from './cast.ts';
 import { asFloat32 } from './constants.ts';
 import { dtypes } from './dtype.ts';
@@ -48,13 +53,7 @@ export function widen(parts: Parts): Parts {
     [...halfInputs, ...halfOutputs].map((v) => [v.name, `${v.name}/float32`] as const),
   );
   const renamed = (name: string): string => inside.get(name) ?? name;
-  const nodes = parts.nodes.map((node) =>
-    amend(NodeProtoSchema, node, {
-      input: node.input.map(renamed),
-      output: node.output.map(renamed),
-      attribute: node.attribute.map(wideAttribute),
-    }),
-  );
+  const nodes = parts.nodes.map((node) => wideNode(node, renamed));
   return {
     constants,
     inputs: parts.inputs,
@@ -65,6 +64,40 @@ export function widen(parts: Parts): Parts {
       ...halfOutputs.map((v) => castNode(renamed(v.name), v.name, 'float16')),
     ],
   };
+}
+
+/** A node and what its bodies hold, which read the values around them by the same names. */
+function wideNode(node: NodeProto, renamed: (name: string) => string): NodeProto {
+  const outside = amend(NodeProtoSchema, node, {
+    input: node.input.map(renamed),
+    output: node.output.map(renamed),
+    attribute: node.attribute.map(wideAttribute),
+  });
+  return withBodies(outside, (body) => {
+    const declared = (v: ValueInfoProto): ValueInfoProto => wideInfo(v, renamed(v.name));
+    return amend(GraphProtoSchema, body, {
+      node: body.node.map((n) => wideNode(n, renamed)),
+      input: body.input.map(declared),
+      output: body.output.map(declared),
+      valueInfo: [],
+      initializer: body.initializer.map((t) =>
+        t.dataType === half ? inlineTensor(t.name, asFloat32(initializerOf(t, '.'))) : t,
+      ),
+    });
+  });
+}
+
+function wideInfo(info: ValueInfoProto, name: string): ValueInfoProto {
+  const { type } = info;
+  if (type?.value.case !== 'tensorType' || type.value.value.elemType !== half)
+    return amend(ValueInfoProtoSchema, info, { name });
+  const value = amend(TypeProto_TensorSchema, type.value.value, {
+    elemType: dtypes.float32.code,
+  });
+  return amend(ValueInfoProtoSchema, info, {
+    name,
+    type: amend(TypeProtoSchema, type, { value: { case: 'tensorType', value } }),
+  });
 }
 
 type Attribute = NodeProto['attribute'][number];

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { differentiate } from '../autodiff/differentiate.ts';
 import { UserError } from '../errors.ts';
 import type { ClassifierNetwork } from '../guided/classifier.ts';
-import type { ModelInput } from '../onnx/dims.ts';
+import { showDims, type ModelInput } from '../onnx/dims.ts';
 import { isFloat } from '../onnx/dtype.ts';
 import { readModel, type OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
@@ -46,7 +46,7 @@ export async function loadClassifier(
   const onnx = await readModel(file);
   const card = await readFeatureCard(file, overrides);
   const inputs = modelInputs(onnx);
-  const all = inputs.map((i) => `${i.name} ${showShape(i.shape.map((d) => d || '?'))}`).join(', ');
+  const all = inputs.map((i) => `${i.name} ${showDims(i)}`).join(', ');
   const image = inputs.find((i) =>
     card.inputs?.x === undefined
       ? isFloat(i.dtype) && i.shape.length === 4
@@ -93,7 +93,7 @@ export async function classifierAt(
     });
   if (image.shape.some((d, axis) => typeof d === 'number' && d !== shape[axis]))
     throw new UserError(
-      `${file}: '${image.name}' takes ${showShape(image.shape.map((d) => d || '?'))}, the images are ${showShape(shape)}`,
+      `${file}: '${image.name}' takes ${showDims(image)}, the images are ${showShape(shape)}`,
       { hint: 'export the classifier with the resizing that it wants in its graph' },
     );
   const first = timestep?.shape[0];

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import type { LossNetwork } from '../losses/network.ts';
-import type { ModelInput } from '../onnx/dims.ts';
+import { showDims, type ModelInput } from '../onnx/dims.ts';
 import { isFloat } from '../onnx/dtype.ts';
 import { exposeValues } from '../onnx/expose.ts';
 import type { Graph } from '../onnx/graph.ts';
@@ -56,7 +56,7 @@ async function openFile(
   const [image] = inputs;
   if (!image || image.shape.length !== 4 || !isFloat(image.dtype))
     throw new UserError(
-      `${file}: the first input of a loss's network is an image [N,C,H,W], ${image ? `'${image.name}' is ${image.dtype} ${showShape(image.shape.map((d) => d || '?'))}` : 'and it has no input'}`,
+      `${file}: the first input of a loss's network is an image [N,C,H,W], ${image ? `'${image.name}' is ${image.dtype} ${showDims(image)}` : 'and it has no input'}`,
     );
   const [, , height, width] = image.shape;
   const chosen = new Set<string>();
@@ -125,7 +125,7 @@ function misfit(
 ): UserError {
   const [, channels, height, width] = shape;
   const sized = typeof height === 'number' && typeof width === 'number';
-  const message = `${where}: input '${name}' takes ${showShape(shape.map((d) => d || '?'))}, ${isImage ? 'the image' : 'the target'} is ${showShape(wanted)}`;
+  const message = `${where}: input '${name}' takes ${showDims({ shape })}, ${isImage ? 'the image' : 'the target'} is ${showShape(wanted)}`;
   if (!isImage) return new UserError(message);
   if (typeof channels === 'number' && channels !== wanted[1]) return new UserError(message);
   return new UserError(message, sized ? { hint: `resize it: size=${width}x${height}` } : {});

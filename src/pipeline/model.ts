@@ -7,7 +7,7 @@ import { overrideCard, type CardOverrides } from '../card/override.ts';
 import { readCard } from '../card/read.ts';
 import { UserError } from '../errors.ts';
 import { isFolder } from '../files/read.ts';
-import { modelInput, type ModelInput } from '../onnx/dims.ts';
+import { modelOutput, type ModelInput } from '../onnx/dims.ts';
 import { feedConstants } from '../onnx/feed.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { readModel, type OnnxModel } from '../onnx/read.ts';
@@ -90,7 +90,7 @@ async function loadPipeline(folder: string, overrides: CardOverrides): Promise<M
 function modelOf(onnx: OnnxModel, given: CardFile, warnings: readonly string[]): Model {
   const { where: file } = onnx;
   const inputs = modelInputs(onnx);
-  const outputs = (onnx.proto.graph?.output ?? []).map((o) => modelInput(o, file));
+  const outputs = (onnx.proto.graph?.output ?? []).map((o) => modelOutput(o, file));
   const { card, inferred } = completeCard(given, {
     inputs,
     outputs,

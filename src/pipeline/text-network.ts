@@ -1,12 +1,12 @@
 /** A tokenizer and the network of texts that it belongs to. */
 import { UserError } from '../errors.ts';
-import type { ModelInput } from '../onnx/dims.ts';
+import { showDims, type ModelInput } from '../onnx/dims.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import { openGraph, type SessionOptions } from '../session/session.ts';
-import { showShape, tensor, type Tensor } from '../tensor/tensor.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
 import type { TextTokenizer, Tokens } from '../text/tokenizer.ts';
 
 export interface TextNetwork {
@@ -68,7 +68,7 @@ function checkInputs(network: TextNetwork, inputs: readonly ModelInput[]): void 
   const wrong = inputs.find(({ shape }) => shape.length !== 2);
   if (wrong || inputs.length === 0)
     throw new UserError(
-      `${file}: no network of texts: ${wrong ? `input '${wrong.name}' is ${showShape(wrong.shape.map((d) => d || '?'))}, tokens are [1,${context}]` : 'it has no input'}`,
+      `${file}: no network of texts: ${wrong ? `input '${wrong.name}' is ${showDims(wrong)}, tokens are [1,${context}]` : 'it has no input'}`,
     );
   const length = inputs.map((i) => i.shape[1]).find((d) => typeof d === 'number' && d !== context);
   if (length !== undefined)

@@ -10,7 +10,7 @@ import type { Bindings } from '../onnx/dims.ts';
 import { dtypes, type DType } from '../onnx/dtype.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { OnnxModel } from '../onnx/read.ts';
-import { assemble, exposeAll, lowerInlined, makeSkeleton } from '../onnx/skeleton.ts';
+import { assemble, exposeAll, exposeShapes, lowerInlined, makeSkeleton } from '../onnx/skeleton.ts';
 import { encodeModel } from '../onnx/write.ts';
 import { showShape } from '../tensor/tensor.ts';
 
@@ -73,9 +73,7 @@ async function valueTypes(
   proto: ModelProto,
   where: string,
 ): Promise<{ types: Types; open: string[] }> {
-  const session = await open(exposeAll(proto), where, { graphOptimizationLevel: 'disabled' });
-  const { outputMetadata } = session;
-  await session.release();
+  const outputMetadata = await outputsOf(exposeAll(proto), where);
   const types: Types = new Map();
   const undecided: string[] = [];
   for (const meta of outputMetadata) {
@@ -87,7 +85,32 @@ async function valueTypes(
       undecided.push(`${meta.name} ${showShape(meta.shape.map((d) => d || '?'))}`);
     types.set(meta.name, { dtype: meta.type as DType, shape });
   }
+  for (const name of await withoutRank(proto, types, where)) undecided.push(`${name} of any rank`);
   return { types, open: undecided };
+}
+
+/**
+ * A session tells the same of a scalar and of what it does not know the rank of, as what comes out of a
+ * branch or a loop. What Shape gives of the two differs.
+ */
+async function withoutRank(proto: ModelProto, types: Types, where: string): Promise<string[]> {
+  const seemScalar = [...types].filter(([, { shape }]) => shape.length === 0).map(([name]) => name);
+  if (seemScalar.length === 0) return [];
+  const ranks = await outputsOf(exposeShapes(proto, seemScalar), where);
+  return seemScalar.filter((_, i) => {
+    const meta = ranks[i];
+    return !(meta?.isTensor && meta.shape[0] === 0);
+  });
+}
+
+async function outputsOf(
+  proto: ModelProto,
+  where: string,
+): Promise<readonly ort.InferenceSession.ValueMetadata[]> {
+  const session = await open(proto, where, { graphOptimizationLevel: 'disabled' });
+  const { outputMetadata } = session;
+  await session.release();
+  return outputMetadata;
 }
 
 async function open(

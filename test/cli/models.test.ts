@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { initializerFrom } from '../../src/onnx/initializer.ts';
 import { readModel } from '../../src/onnx/read.ts';
-import { encodeGraph } from '../../src/onnx/write.ts';
+import { encodeGraph, encodeModel } from '../../src/onnx/write.ts';
 import { defaultModel } from '../../src/pipeline/model.ts';
 import { resolveGraph } from '../../src/session/resolve.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
@@ -147,6 +147,18 @@ describe('inspect', () => {
         time …
       "
     `);
+  });
+
+  it('takes a model that does not declare the shape of its output', async () => {
+    const { proto } = await readModel(shrinking);
+    const [output] = proto.graph?.output ?? [];
+    if (output?.type?.value.case === 'tensorType') delete output.type.value.value.shape;
+    const file = join(folder, 'undeclared.onnx');
+    writeFileSync(file, encodeModel(proto));
+    const { code, stdout } = await dsg(['inspect', file]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('outputs\n  eps  float32  of any shape\n');
+    expect(stdout).toContain('yes: every node on the path has a rule');
   });
 
   it('tells it as JSON, with the sizes that are given', async () => {

@@ -1,9 +1,13 @@
 /** Graphs of old operator sets compute the same after they were brought to opset 17. */
+import { create } from '@bufbuild/protobuf';
+import { GraphProtoSchema, type NodeProto } from 'onnx-buf';
 import { describe, expect, test } from 'vitest';
 import type { Attributes } from '../../src/onnx/attributes.ts';
+import { valueInfo } from '../../src/onnx/proto.ts';
 import { parseModel } from '../../src/onnx/read.ts';
 import { encodeGraph } from '../../src/onnx/write.ts';
 import { resolveGraph } from '../../src/session/resolve.ts';
+import { tensor } from '../../src/tensor/tensor.ts';
 import { graphOf, node } from '../helpers/onnx.ts';
 import { randomTensor } from '../helpers/random.ts';
 import { runGraph } from '../helpers/run.ts';
@@ -48,7 +52,7 @@ const rows: Row[] = [
 rows.push(
   { opset: 11, type: 'Squeeze', attributes: { axes: [0, 2] }, from: [1, 3, 1, 1], to: [[3, 1]] },
   { opset: 11, type: 'Squeeze', attributes: {}, from: [1, 3, 1, 1], to: [[3]] },
-  { opset: 11, type: 'Dropout', attributes: {}, from: [2, 3], to: [[2, 3]] },
+  { opset: 11, type: 'Dropout', attributes: { ratio: 0.3 }, from: [2, 3], to: [[2, 3]] },
   { opset: 13, type: 'Softmax', attributes: { axis: 1 }, from: [2, 3, 4], to: [[2, 3, 4]] },
   { opset: 16, type: 'LogSoftmax', attributes: {}, from: [2, 3, 4], to: [[2, 3, 4]] },
 );
@@ -69,6 +73,59 @@ describe('the same values', () => {
     const feeds = { x: randomTensor('x', row.from) };
     expect(await runGraph(upgraded, feeds)).toEqual(await runGraph(graphFor(row), feeds));
   });
+});
+
+/** y = if c then x + what `type` gives of x, else x + x; x is `[2,3]`. */
+function branching(opset: number, type: string, attributes: Attributes) {
+  const value = (name: string, dtype: 'float32' | 'bool', shape: number[]) => ({
+    name,
+    dtype,
+    shape,
+  });
+  const branch = (...nodes: NodeProto[]) =>
+    create(GraphProtoSchema, {
+      name: 'branch',
+      node: nodes,
+      output: [valueInfo(value(nodes.at(-1)?.output[0] ?? '', 'float32', [2, 3]))],
+    });
+  const choice = node('If', ['c'], ['y'], {
+    then_branch: branch(
+      node(type, ['x'], ['part'], attributes),
+      node('Add', ['part', 'x'], ['then']),
+    ),
+    else_branch: branch(node('Add', ['x', 'x'], ['else'])),
+  });
+  const inputs = [value('x', 'float32', [2, 3]), value('c', 'bool', [])];
+  return graphOf(opset, inputs, [value('y', 'float32', [2, 3])], [choice]);
+}
+
+describe('the same values in a branch', () => {
+  test.each<[number, string, Attributes]>([
+    [11, 'ReduceSum', { axes: [0, 1] }],
+    [12, 'Softmax', { axis: -1 }],
+    [11, 'Dropout', { ratio: 0.3 }],
+  ])('opset %i %s', async (opset, type, attributes) => {
+    const graph = branching(opset, type, attributes);
+    const upgraded = await resolveGraph(
+      parseModel(encodeGraph(graph), { folder: '.', where: 'model' }),
+    );
+    expect(upgraded.opset).toBe(17);
+    const x = randomTensor('x', [2, 3]);
+    for (const c of [0, 1]) {
+      const feeds = { x, c: tensor([], Float32Array.of(c)) };
+      expect(await runGraph(upgraded, feeds)).toEqual(await runGraph(graph, feeds));
+    }
+  });
+
+  test('but for what would flatten something of unknown shape', () =>
+    expect(
+      resolveGraph(
+        parseModel(encodeGraph(branching(12, 'Softmax', { axis: 0 })), {
+          folder: '.',
+          where: 'model',
+        }),
+      ),
+    ).rejects.toThrow('Softmax part in a branch or a loop, as operator set 12 has it'));
 });
 
 test('what is older than opset 11 is refused', () =>

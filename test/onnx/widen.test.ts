@@ -1,12 +1,17 @@
 /** Float16 models computed in float32. */
 import { Float16Array } from '@petamoriken/float16';
+import { create } from '@bufbuild/protobuf';
+import { GraphProtoSchema } from 'onnx-buf';
 import { expect, test } from 'vitest';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { valueInfo } from '../../src/onnx/proto.ts';
 import { parseModel } from '../../src/onnx/read.ts';
 import { encodeGraph } from '../../src/onnx/write.ts';
 import { initializerFrom } from '../../src/onnx/initializer.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { resolveGraph } from '../../src/session/resolve.ts';
+import { tensor } from '../../src/tensor/tensor.ts';
+import { graphOf, node } from '../helpers/onnx.ts';
 import { randomTensor } from '../helpers/random.ts';
 import { runGraph } from '../helpers/run.ts';
 
@@ -36,6 +41,40 @@ test('inside everything is float32, outside nothing changed', async () => {
   // A float16 has 11 bits, and the logits round before the softmax.
   widened['y']?.data.forEach((v, i) => expect(v).toBeCloseTo(narrow['y']?.data[i] as number, 2));
   expect(widened['y']?.data.reduce((a, v) => a + v, 0)).toBeCloseTo(2, 2);
+});
+
+test('branches that read float16 values around them are widened too', async () => {
+  const value = (name: string, dtype: 'float16' | 'bool', shape: number[]) => ({
+    name,
+    dtype,
+    shape,
+  });
+  const branch = (type: string, name: string) =>
+    create(GraphProtoSchema, {
+      name,
+      node: [node(type, ['x', 'x'], [name])],
+      output: [valueInfo(value(name, 'float16', [2, 3]))],
+    });
+  const choice = node('If', ['c'], ['chosen'], {
+    then_branch: branch('Mul', 'then'),
+    else_branch: branch('Add', 'else'),
+  });
+  const graph = graphOf(
+    17,
+    [value('x', 'float16', [2, 3]), value('c', 'bool', [])],
+    [value('y', 'float16', [2, 3])],
+    [choice, node('Add', ['chosen', 'x'], ['y'])],
+  );
+  const wide = await resolveGraph(parseModel(encodeGraph(graph), { folder: '.', where: 'model' }));
+  expect(wide.values.get('chosen')?.dtype).toBe('float32');
+  const x = tensor([2, 3], Float32Array.of(1, -2, 3, 0.5, -0.25, 0));
+  for (const [c, expected] of [
+    [1, x.data.map((v) => v * v + v)],
+    [0, x.data.map((v) => 3 * v)],
+  ] as const)
+    expect((await runGraph(wide, { x, c: tensor([], Float32Array.of(c)) }))['y']?.data).toEqual(
+      expected,
+    );
 });
 
 test('a float32 graph is left alone', async () => {

@@ -1,0 +1,54 @@
+/** What resolving refuses: shapes that follow from data. */
+import { create } from '@bufbuild/protobuf';
+import { GraphProtoSchema, ValueInfoProtoSchema, type NodeProto } from 'onnx-buf';
+import { expect, test } from 'vitest';
+import { parseModel } from '../../src/onnx/read.ts';
+import { encodeGraph } from '../../src/onnx/write.ts';
+import { resolveGraph } from '../../src/session/resolve.ts';
+import { graphOf, node } from '../helpers/onnx.ts';
+
+const value = (name: string, dtype: 'float32' | 'bool', shape: number[]) => ({
+  name,
+  dtype,
+  shape,
+});
+
+/** A branch that does not say what it gives, as exporters write them. */
+const branch = (...nodes: NodeProto[]) =>
+  create(GraphProtoSchema, {
+    name: 'branch',
+    node: nodes,
+    output: [create(ValueInfoProtoSchema, { name: nodes.at(-1)?.output[0] ?? '' })],
+  });
+
+const resolve = (...nodes: NodeProto[]) => {
+  const inputs = [value('x', 'float32', [1, 4]), value('c', 'bool', [])];
+  const graph = graphOf(17, inputs, [value('y', 'float32', [1, 4])], nodes);
+  return resolveGraph(parseModel(encodeGraph(graph), { folder: '.', where: 'model.onnx' }));
+};
+
+const chosen = (then: NodeProto) =>
+  node('If', ['c'], ['chosen'], {
+    then_branch: branch(then),
+    else_branch: branch(node('Identity', ['x'], ['else'])),
+  });
+
+test('a value whose rank depends on data is no scalar', () =>
+  expect(
+    resolve(
+      chosen(node('Flatten', ['x'], ['then'])),
+      node('Squeeze', ['x'], ['flat']),
+      node('Add', ['x', 'chosen'], ['y']),
+    ),
+  ).resolves.toBeDefined());
+
+test('a value whose rank depends on data is named, and not taken for a scalar', () =>
+  expect(
+    resolve(chosen(node('Squeeze', ['x'], ['then'])), node('Add', ['x', 'chosen'], ['y'])),
+  ).rejects.toThrow('model.onnx: shapes that depend on data: chosen of any rank'));
+
+test('a scalar is one', async () => {
+  const sum = node('ReduceSum', ['x'], ['sum'], { keepdims: 0 });
+  const graph = await resolve(sum, node('Add', ['x', 'sum'], ['y']));
+  expect(graph.values.get('sum')?.shape).toEqual([]);
+});
