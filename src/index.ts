@@ -31,7 +31,7 @@ export { loadLosses, type Wish, type WishedLosses } from './pipeline/losses.ts';
 export type { LossKind, LossSpec } from './pipeline/loss-spec.ts';
 export type { Loss } from './losses/loss.ts';
 export { recipes, type Recipe } from './guidance/recipes.ts';
-export { applyOperator, degrade, visible } from './pipeline/degrade.ts';
+export { applyOperator, degrade } from './pipeline/degrade.ts';
 export { operators } from './operators/operators.ts';
 export { boxMask, randomMask } from './operators/inpainting.ts';
 export type { ImageShape, Operator } from './operators/operator.ts';

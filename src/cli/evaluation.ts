@@ -6,7 +6,7 @@ import { readImage } from '../image/read.ts';
 import { catalogue, type Metric, type Scores } from '../metrics/catalogue.ts';
 import { fid } from '../metrics/fid.ts';
 import { operatorOf } from '../pipeline/degradation.ts';
-import { visible } from '../pipeline/degrade.ts';
+import { visible } from '../operators/operator.ts';
 import { compare, residual } from '../pipeline/evaluate.ts';
 import { readRecord, recordPath } from '../pipeline/record.ts';
 import { belowLimits, type Shortfall } from '../report/regression.ts';

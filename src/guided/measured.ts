@@ -4,7 +4,7 @@ import type { Loss } from '../losses/loss.ts';
 import { negativeLogLikelihood, residualNorm } from '../losses/measurement.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
-import { measuredValues, type Operator, type Spectrum } from '../operators/operator.ts';
+import { measuredValues, visible, type Operator, type Spectrum } from '../operators/operator.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 /** That of the DPS and DSG articles. */
@@ -31,7 +31,7 @@ export interface FidelityOptions {
  * whitened, σ ‖M^{-1/2} r‖₂, which is the norm at the end, where ᾱ is 1; or ½ rᵀ M⁻¹ r, which is
  * −log p(y|x_t) but for what does not depend on r. Both have the direction of Song et al.,
  * Pseudoinverse-Guided Diffusion Models for Inverse Problems (ICLR 2023), equation 7, where v = 1.
- * @param measurement y, `[C,H,W]`
+ * @param measurement y, `[C,H,W]`; what the operator hides is not looked at
  * @throws UserError for a v that is negative or not finite
  */
 export function measurementLoss(
@@ -53,7 +53,7 @@ export function measurementLoss(
     signature: [kind, operator.signature, ...measurement.shape].join(),
     parameters: {
       ...operator.parameters,
-      measurement,
+      measurement: visible(operator, measurement),
       ...(kind && Object.fromEntries(Object.entries(fed).map(([name, v]) => [name, scalar(v)]))),
     },
     value(b, image, parameters, { noise }) {
@@ -146,7 +146,8 @@ function unexplained(
   const sum = (v: Value): Value => b.reduce('Sum', v, [1, 2, 3]);
   const found = sum(square(b, b.div(coordinates, sigma)));
   const trace = sum(b.expand(power, coordinates.shape));
-  const ratio = b.div(b.sub(found, count), trace);
+  // Where a mask hides everything, nothing was measured and nothing is left of it.
+  const ratio = b.div(b.sub(found, count), b.op('Max', [trace, b.scalar(1e-6, trace)]));
   const least = b.scalar(0.01, ratio);
   const log = b.op('Log', [b.op('Max', [ratio, least])]);
   return b.op('Exp', [b.scale(b.op('Round', [b.scale(log, STEPS)]), 1 / STEPS)]);

@@ -1,7 +1,7 @@
 /** What a degradation operator is. */
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 /** `[C,H,W]`. */
 export type ImageShape = readonly [number, number, number];
@@ -52,4 +52,14 @@ export function measuredValues(operator: Operator, y: Tensor): number {
   const mask = operator.parameters['mask']?.data;
   if (!mask) return y.data.length;
   return mask.reduce((n, v) => n + v, 0) * (y.data.length / mask.length);
+}
+
+/** A measurement without what the operator hides, which nobody measured. */
+export function visible(operator: Operator, y: Tensor): Tensor {
+  const mask = operator.parameters['mask']?.data;
+  if (!mask) return y;
+  return tensor(
+    y.shape,
+    y.data.map((v, i) => (mask[i % mask.length] === 0 ? 0 : v)),
+  );
 }

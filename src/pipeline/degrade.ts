@@ -1,6 +1,6 @@
 /** Makes measurements of clean images. */
 import { operatorGraph } from '../guided/guided.ts';
-import { imageShape, type Operator } from '../operators/operator.ts';
+import { imageShape, visible, type Operator } from '../operators/operator.ts';
 import { openGraph } from '../session/session.ts';
 import { gaussian, noiseKey } from '../tensor/noise.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
@@ -42,14 +42,4 @@ export async function degrade(
     y.data.map((v, i) => v + sigma * (n.data[i] as number)),
   );
   return visible(operator, noisy);
-}
-
-/** A measurement without what the operator hides, which nobody measured. */
-export function visible(operator: Operator, y: Tensor): Tensor {
-  const mask = operator.parameters['mask']?.data;
-  if (!mask) return y;
-  return tensor(
-    y.shape,
-    y.data.map((v, i) => (mask[i % mask.length] === 0 ? 0 : v)),
-  );
 }

@@ -171,6 +171,16 @@ describe('−log p(y|x_t)', () => {
     expect(relativeError(found.gradient, gradient)).toBeLessThan(1e-3);
   });
 
+  it('is flat where everything is hidden, and a number', async () => {
+    const hidden = operators.inpainting({ mask: tensor([1, 8, 12], new Float32Array(96)) });
+    const { graph, feeds } = lossOf(hidden, randomTensor('y', image), { likelihood: true });
+    const x = tensor(shape, randomTensor('x', image).data);
+    const noise = tensor([], Float32Array.of(0.5));
+    const found = await valueAndGradient(graph, { ...feeds, x, noise });
+    expect(found.loss).toBe(0);
+    expect(new Set(found.gradient.data.map((v) => v + 0))).toEqual(new Set([0]));
+  });
+
   it('takes its variance from the residual by moments, and no gradient of that', async () => {
     const sigma = 0.05;
     const count = mask.parameters['mask']!.data.reduce((sum, v) => sum + v, 0);
@@ -286,6 +296,18 @@ describe('the reach of its gradient', () => {
     expect(weighted(measurementLoss(mask, y, { likelihood: true }), 2).reach).toBeUndefined();
     expect(measurementLoss(mask, y, { whiten }).reach).toBeUndefined();
   });
+});
+
+it('does not see what a measurement holds where it was hidden', () => {
+  const hides = (i: number): boolean => mask.parameters['mask']?.data[i] === 0;
+  const y = randomTensor('y', image);
+  const painted = tensor(
+    image,
+    y.data.map((v, i) => (hides(i) ? 1 : v)),
+  );
+  const seen = (measurement: Tensor) => measurementLoss(mask, measurement).parameters;
+  expect(seen(painted)).toEqual(seen(y));
+  expect(painted).not.toEqual(y);
 });
 
 it('without noise in x_t it is the norm, as where x̂₀ itself is looked for', async () => {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { operators } from '../../src/operators/operators.ts';
 import type { Operator } from '../../src/operators/operator.ts';
-import { visible } from '../../src/pipeline/degrade.ts';
+import { visible } from '../../src/operators/operator.ts';
 import { loadModel } from '../../src/pipeline/model.ts';
 import type { Method, SamplerChoice } from '../../src/pipeline/method.ts';
 import { openRestorer } from '../../src/pipeline/restore.ts';
