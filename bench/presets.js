@@ -42,11 +42,8 @@ const images = [];
 for (const name of readdirSync(folder).filter((n) => n.endsWith('.png')))
   images.push({ name, ...(await readImage(join(folder, name))) });
 const [, height, width] = images[0].image.shape;
-/**
- * The best step size of DPS grows as the side: the gradient of a norm has a length of its own, and
- * spreads over all pixels. The table has those for 256×256. What DSG is told has no such scale.
- */
-const enlargement = 256 / Math.sqrt(height * width);
+/** The table has the step sizes of DPS for this side. */
+const side = 256;
 
 const tasks = {
   inpaint: (name) =>
@@ -124,8 +121,7 @@ async function check() {
     for (const task of values.tasks.split(','))
       for (const name of methods) {
         const said = preset(task, name, steps, model.card.presets);
-        const stepSize = name === 'dps' && { stepSize: said.stepSize / enlargement };
-        await score(restorer, task, steps, { name, ...said, ...stepSize });
+        await score(restorer, task, steps, { name, ...said });
       }
     await restorer.release();
   }
@@ -137,7 +133,7 @@ async function tune() {
     const found = { dps: {}, dsg: {} };
     for (const steps of numbers(values.steps)) {
       const { presets: prior } = model.card;
-      const stepSize = preset(task, 'dps', steps, prior).stepSize / enlargement;
+      const { stepSize } = preset(task, 'dps', steps, prior);
       const { rate } = preset(task, 'dsg', steps, prior);
       const restorer = restorerOf(steps);
       // The articles' values suit another network, and at few steps are far from the best.
@@ -153,7 +149,7 @@ async function tune() {
           // A whitened residual is shorter; how far a step goes is only near that of the norm.
           const from = dps.at(-1)?.value ?? stepSize;
           const top = await climb(from, dps.length > 0 ? [2, Math.SQRT2] : ratios, Infinity, (v) =>
-            score(restorer, task, steps, { name: 'dps', stepSize: v, ...said }),
+            score(restorer, task, steps, { name: 'dps', stepSize: v, side, ...said }),
           );
           dps.push({ ...top, said });
         }
@@ -171,7 +167,7 @@ async function tune() {
       const best = (settings) => settings.reduce((a, b) => (b.score > a.score ? b : a));
       if (dps.length > 0) {
         const { value, said } = best(dps);
-        found.dps[steps] = { stepSize: Number((value * enlargement).toPrecision(3)), ...said };
+        found.dps[steps] = { stepSize: Number(value.toPrecision(3)), side, ...said };
       }
       if (dsg.length > 0) {
         const { value: rate, interval, said } = best(dsg);

@@ -12,7 +12,7 @@ export const titles: Record<Task, string> = {
 
 export interface Way {
   readonly title: string;
-  method(task: Task, steps: number, given: { card: Card; side: number }): Method;
+  method(task: Task, steps: number, card: Card): Method;
 }
 
 /** The last is compared with those before. */
@@ -23,15 +23,11 @@ export const ways: readonly Way[] = [
   },
   {
     title: 'DPS tuned',
-    method(task, steps, { card, side }) {
-      const { stepSize, ...rest } = preset(task, 'dps', steps, card.presets);
-      // It is for 256×256, and grows as the side: see bench/README.md.
-      return { name: 'dps', stepSize: (stepSize * side) / 256, ...rest };
-    },
+    method: (task, steps, card) => ({ name: 'dps', ...preset(task, 'dps', steps, card.presets) }),
   },
   {
     title: 'DPS+DSG',
-    method: (task, steps, { card }) => ({
+    method: (task, steps, card) => ({
       name: 'dsg',
       ...preset(task, 'dsg', steps, card.presets),
     }),

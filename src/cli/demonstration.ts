@@ -101,8 +101,7 @@ async function restoreAll(
   const { model, session, cache, lanes, progress, report, io } = given;
   const jobs = examples.flatMap((example) =>
     ways.map((way) => {
-      const side = Math.sqrt(cleanOf(example).data.length / 3);
-      const method = way.method(example.task, steps, { card: model.card, side });
+      const method = way.method(example.task, steps, model.card);
       const { measurement, operator, sigma, task } = example;
       // One name and so one noise, whatever the way.
       return { name: 'demo', measurement, operator, sigma, method, example, task, way };

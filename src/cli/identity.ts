@@ -17,7 +17,7 @@ import { digestsOf, describeOperator, type ModelFacts } from './sidecar.ts';
 import { versions } from './version.ts';
 
 /** To be raised whenever the same options begin to give other bytes. */
-export const revision = 5;
+export const revision = 6;
 
 export interface Identity {
   /** Of model, sampling, format, and what computed it. */

@@ -192,8 +192,11 @@ export function methodFor(
       const size = stepSize ?? said?.stepSize;
       if (size === undefined) throw noStepSize(name);
       const { gluing = usualGluing } = values;
-      const glued = name === 'psld' ? { name, gluing } : { name };
-      return { ...glued, stepSize: size, ...conductOf(values, said) };
+      const conduct = conductOf(values, said);
+      if (name === 'psld') return { name, gluing, stepSize: size, ...conduct };
+      // A size that is given is meant as it is.
+      const side = stepSize === undefined ? said?.side : undefined;
+      return { name, stepSize: size, ...(side && { side }), ...conduct };
     }
     case 'freedom': {
       const { stepRule = 'relative' } = values;

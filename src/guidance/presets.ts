@@ -9,7 +9,11 @@ const whiten = z.number().positive().optional();
 const clipGradient = z.enum(['zero', 'pass']).optional();
 const ofLoss = { whiten, clipGradient };
 const hyperparameters = {
-  dps: z.strictObject({ stepSize: z.number().nonnegative(), ...ofLoss }),
+  dps: z.strictObject({
+    stepSize: z.number().nonnegative(),
+    side: z.int().positive().optional(),
+    ...ofLoss,
+  }),
   dsg: z.strictObject({ interval: z.int().positive(), rate: z.number().min(0).max(1), ...ofLoss }),
   pigdm: z.strictObject({ averageAt: z.number().positive().max(1).optional() }),
 };

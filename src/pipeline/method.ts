@@ -22,7 +22,8 @@ export type Rule =
       readonly interval: number;
       readonly radius?: 'rms' | 'first-pixel';
     }
-  | { readonly name: 'dps'; readonly stepSize: number }
+  /** `side` is that of the images that the step size is for, see `dps`. */
+  | { readonly name: 'dps'; readonly stepSize: number; readonly side?: number | undefined }
   | { readonly name: 'freedom'; readonly scale: number; readonly stepRule: 'relative' | 'signal' }
   | { readonly name: 'ugd'; readonly strength: number }
   /** Steps along the score of the measurement, of the length that it has. */
@@ -80,6 +81,14 @@ export type SamplerChoice =
 
 export function samplerFor(choice: SamplerChoice): Sampler {
   return choice.name === 'ddim' ? ddim({ eta: choice.eta }) : ddpm({ variance: choice.variance });
+}
+
+/** @throws UserError for DSG of steps without noise, whose sphere has no radius */
+export function refuseStill({ name }: Method, sampler: SamplerChoice): void {
+  if (name === 'dsg' && sampler.name === 'ddim' && sampler.eta === 0)
+    throw new UserError('dsg: a step of eta 0 draws no noise, so there is no sphere to move on', {
+      hint: 'take an eta above 0 (1 is usual), or --method dps, freedom or pigdm',
+    });
 }
 
 /** @throws UserError for a parameter out of range */

@@ -21,6 +21,7 @@ import { lossesOf, lossesOfMethod, shapeOf, type Job } from './job.ts';
 import {
   guidanceFor,
   passesFor,
+  refuseStill,
   samplerFor,
   spanOf,
   type Method,
@@ -99,6 +100,7 @@ export function openRestorer(options: RestoreOptions): Restorer {
   const betas = betasOf(model.card);
   const sampler = samplerFor(options.sampler);
   const planned = (method: Method): { steps: Step[]; travel: Passes | undefined } => {
+    refuseStill(method, options.sampler);
     const { first, count } = spanOf(method, options.steps, betas.length);
     const steps = stepsOf(respace(betas, count, { ...model.card.schedule, first }));
     return { steps, travel: passesFor(method, count) };

@@ -47,9 +47,10 @@ export interface Step {
 
 /**
  * Keeps N of the T timesteps of `betas`, from 0 to T-1 at stride (T-1)/(N-1), rounded half to even.
- * N = 1 keeps timestep 0. This is `space_timesteps` of guided-diffusion for one section, whose
- * running sum decides on which side of a half a timestep falls. Other spacings are those of
- * diffusers' schedulers. With a `first` timestep, it is the N of those from there on, in the same way.
+ * This is `space_timesteps` of guided-diffusion for one section, whose running sum decides on which
+ * side of a half a timestep falls; but N = 1 keeps T-1 where that has 0, at which pure noise would count
+ * as a clean image. Other spacings are those of diffusers' schedulers. With a `first` timestep, it is
+ * the N of those from there on, in the same way; `trailing` would end above it, and keeps both ends.
  * @throws UserError if N is not an integer from 1 to their number, or an offset leads beyond T.
  */
 export function respace(
@@ -64,7 +65,8 @@ export function respace(
       hint: `the model's schedule has ${T} timesteps; 20, 50 and 100 steps are usual`,
     });
   const shift = first + (spacing === 'leading' ? offset : 0);
-  const kept = (n: number): number[] => SPACINGS[spacing](most, n).map((t) => t + shift);
+  const way = spacing === 'trailing' && first > 0 ? 'linspace' : spacing;
+  const kept = (n: number): number[] => SPACINGS[way](most, n).map((t) => t + shift);
   const lastOf = (list: readonly number[]): number => list.at(-1) as number;
   const timesteps = kept(N);
   if (lastOf(timesteps) >= T) {
@@ -89,7 +91,8 @@ export function respace(
 /** N of the timesteps below T, ascending. */
 const SPACINGS = {
   linspace(T, N) {
-    const stride = N === 1 ? 0 : (T - 1) / (N - 1);
+    if (N === 1) return [T - 1];
+    const stride = (T - 1) / (N - 1);
     const timesteps: number[] = [];
     for (let i = 0, position = 0; i < N; i++, position += stride)
       timesteps.push(roundHalfToEven(position));

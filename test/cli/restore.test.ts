@@ -286,6 +286,17 @@ describe('where results go', () => {
     expect(sidecar['residual']).toBeGreaterThan(0);
   });
 
+  it('has the image side that the default prior takes a step size of DPS for, but not of one given', async () => {
+    const methodOf = async (...options: string[]) => {
+      const out = fresh();
+      const few = ['--method', 'dps', '--steps', '1', ...options];
+      expectDone(await restore([a, '--task', 'sr', '--simulate', '-o', out, ...few]));
+      return (json(join(out, 'a.json')) as { options: { method: object } }).options.method;
+    };
+    expect(await methodOf()).toMatchObject({ name: 'dps', side: 256 });
+    expect(await methodOf('--step-size', '3')).not.toHaveProperty('side');
+  });
+
   it.each<[string, string[], number | undefined]>([
     ['a plain norm needs none', [], undefined],
     ['a likelihood of a measurement without a record', ['--method', 'pigdm'], 0.05],

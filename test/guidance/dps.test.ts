@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/errors.ts';
 import { dps } from '../../src/guidance/dps.ts';
 import { none } from '../../src/guidance/none.ts';
+import type { Tensor } from '../../src/tensor/tensor.ts';
 import { linearSteps, randn } from '../helpers/diffusion.ts';
 
 const SHAPE = [2, 3, 8, 8];
@@ -29,6 +30,25 @@ describe('dps', () => {
     );
     expect(proposal).toEqual(copy);
   });
+
+  it('goes further in larger images, where it knows for which side a size is', () => {
+    const whole = dps({ stepSize: 2 }).apply(proposal);
+    expect(dps({ stepSize: 8, side: 32 }).apply(proposal)).toEqual(whole);
+    const wide = (t: Tensor): Tensor => ({ ...t, shape: [1, 3, 4, 32] });
+    const { data } = dps({ stepSize: 2, side: 16 }).apply({
+      ...proposal,
+      sample: wide(proposal.sample),
+      gradient: wide(proposal.gradient),
+    });
+    const size = (2 * Math.sqrt(4 * 32)) / 16;
+    data.forEach((v, i) =>
+      expect(v).toBe(Math.fround(proposal.sample.data[i]! - size * proposal.gradient.data[i]!)),
+    );
+  });
+
+  it.each([0, -1, NaN])('refuses a side of %f', (side) =>
+    expect(() => dps({ stepSize: 1, side })).toThrow(`of side ${side}, expected a number above 0`),
+  );
 
   it('guides every step', () => {
     expect(all.every(dps({ stepSize: 0.3 }).guides)).toBe(true);

@@ -69,6 +69,7 @@ describe('presets of the default prior', () => {
       const [few, some, many] = [20, 50, 100].map((n) => preset(task, 'dps', n, presets).stepSize);
       expect(few).toBeGreaterThan(some!);
       expect(some).toBeGreaterThan(many!);
+      expect(preset(task, 'dps', 20, presets).side).toBe(256);
       // The articles' own step size, for 1000 steps and another network, is of another order.
       expect(many! / preset(task, 'dps', 100).stepSize).toBeGreaterThan(10);
     },

@@ -1,6 +1,12 @@
 /** Which steps a method takes, and how often. */
 import { describe, expect, it } from 'vitest';
-import { passesFor, spanOf, type Method } from '../../src/pipeline/method.ts';
+import {
+  passesFor,
+  refuseStill,
+  spanOf,
+  type Method,
+  type SamplerChoice,
+} from '../../src/pipeline/method.ts';
 import { linearSteps } from '../helpers/diffusion.ts';
 
 /** Passes of 10 steps, noisiest first. */
@@ -42,4 +48,12 @@ describe('averaged steps', () => {
     const method: Method = { name: 'dsg', rate: 0.1, interval: 1, average: 4 };
     expect(() => spanOf(method, 10, 1000)).toThrow(/dsg does not bend the image that is averaged/);
   });
+});
+
+it('DSG of steps without noise is refused', () => {
+  const dsg: Method = { name: 'dsg', rate: 0.2, interval: 1 };
+  const still: SamplerChoice = { name: 'ddim', eta: 0 };
+  expect(() => refuseStill(dsg, still)).toThrow('there is no sphere to move on');
+  expect(() => refuseStill(dsg, { name: 'ddim', eta: 0.5 })).not.toThrow();
+  expect(() => refuseStill({ name: 'dps', stepSize: 1 }, still)).not.toThrow();
 });

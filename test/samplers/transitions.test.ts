@@ -117,7 +117,9 @@ describe('the sigma of ddpm', () => {
   ])(
     'of %i steps that end at the first noise level, the last adds nothing, v %f',
     async (N, value) => {
-      const step = steps(respace(betas({ name: 'linear' }), N, { end: 'first' })).at(-1)!;
+      const step = steps(
+        respace(betas({ name: 'linear' }), N, { spacing: 'leading', end: 'first' }),
+      ).at(-1)!;
       const sampler = ddpm({ variance: 'learned_range' });
       const { sigma, sample } = await proposal(sampler, step, filled(SHAPE, value));
       expect(sigma).toEqual(zero);

@@ -9,7 +9,6 @@ import { respace, steps } from '../../src/schedules/respace.ts';
  */
 // prettier-ignore
 const TIMESTEPS: Record<number, number[]> = {
-  1: [0],
   2: [0, 999],
   20: [0, 53, 105, 158, 210, 263, 315, 368, 421, 473, 526, 578, 631, 684, 736, 789, 841, 894, 946, 999],
   21: [0, 50, 100, 150, 200, 250, 300, 350, 400, 450, 499, 549, 599, 649, 699, 749, 799, 849, 899, 949, 999],
@@ -29,6 +28,9 @@ describe('respace', () => {
     expect(schedule.timesteps).toEqual(timesteps);
     expect([...schedule.alphaBar]).toEqual(timesteps.map((t) => alphaBars[t]));
   });
+
+  it('to one step keeps the noisiest, where that rule has timestep 0', () =>
+    expect(respace(linear, 1).timesteps).toEqual([999]));
 
   it('rounds halves to even', () => {
     expect(respace(linear.slice(0, 10), 7).timesteps).toEqual([0, 2, 3, 4, 6, 8, 9]);
@@ -75,8 +77,11 @@ describe('spacings of diffusers', () => {
     '%s begins at a first timestep',
     (spacing) => {
       const { timesteps } = respace(new Float64Array(1000).fill(0.01), 5, { spacing, first: 200 });
-      const whole = respace(new Float64Array(800).fill(0.01), 5, { spacing });
+      // Trailing timesteps end above 0, and here both ends are wanted.
+      const way = spacing === 'trailing' ? 'linspace' : spacing;
+      const whole = respace(new Float64Array(800).fill(0.01), 5, { spacing: way });
       expect(timesteps).toEqual(whole.timesteps.map((t) => t + 200));
+      expect(timesteps[0]).toBe(200);
     },
   );
 
@@ -129,7 +134,8 @@ describe('steps', () => {
     for (const step of [before!, ...rest])
       expect(step.posteriorVarianceClipped).toBe(step.posteriorVariance);
     const [only] = steps(respace(linear, 1));
-    expect(only).toMatchObject({ index: 0, timestep: 0, alphaBarPrev: 1, posteriorVariance: 0 });
+    // A single step begins at pure noise.
+    expect(only).toMatchObject({ index: 0, timestep: 999, alphaBarPrev: 1, posteriorVariance: 0 });
     expect(only!.posteriorVarianceClipped).toBe(only!.beta);
   });
 });
