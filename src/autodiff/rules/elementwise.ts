@@ -43,6 +43,14 @@ function swish(c: RuleContext): Value {
   return b.mul(s, b.add(b.mul(ax, b.sub(num(c, 1), s)), num(c, 1)));
 }
 
+/** y = x t with t = tanh(ln(1 + eˣ)): t + x s (1 − t²), s = sigmoid(x). */
+function mish(c: RuleContext): Value {
+  const { b, x } = c;
+  const t = b.op('Tanh', [b.op('Softplus', [x])]);
+  const rise = b.mul(b.op('Sigmoid', [x]), b.sub(num(c, 1), b.mul(t, t)));
+  return b.add(t, b.mul(x, rise));
+}
+
 function hardSwish(c: RuleContext): Value {
   const { b, x } = c;
   const slope = b.add(b.scale(x, 1 / 3), num(c, 0.5));
@@ -141,9 +149,15 @@ export const elementwise: RuleTable = {
   Sin: rule(({ b, g, x }) => b.mul(g, b.op('Cos', [x]))),
   Cos: rule(({ b, g, x }) => b.neg(b.mul(g, b.op('Sin', [x])))),
   Tanh: rule((c) => c.b.mul(c.g, c.b.sub(num(c, 1), c.b.mul(c.y, c.y)))),
+  Tan: rule((c) => c.b.mul(c.g, c.b.add(num(c, 1), c.b.mul(c.y, c.y)))),
+  Sinh: rule(({ b, g, x }) => b.mul(g, b.op('Cosh', [x]))),
+  Cosh: rule(({ b, g, x }) => b.mul(g, b.op('Sinh', [x]))),
   Asin: rule((c) => c.b.div(c.g, c.b.op('Sqrt', [c.b.sub(num(c, 1), c.b.mul(c.x, c.x))]))),
   Acos: rule((c) => c.b.neg(c.b.div(c.g, c.b.op('Sqrt', [c.b.sub(num(c, 1), c.b.mul(c.x, c.x))])))),
   Atan: rule((c) => c.b.div(c.g, c.b.add(num(c, 1), c.b.mul(c.x, c.x)))),
+  Asinh: rule((c) => c.b.div(c.g, c.b.op('Sqrt', [c.b.add(c.b.mul(c.x, c.x), num(c, 1))]))),
+  Acosh: rule((c) => c.b.div(c.g, c.b.op('Sqrt', [c.b.sub(c.b.mul(c.x, c.x), num(c, 1))]))),
+  Atanh: rule((c) => c.b.div(c.g, c.b.sub(num(c, 1), c.b.mul(c.x, c.x)))),
   Erf: rule(({ b, g, x }) => {
     const bell = b.op('Exp', [b.neg(b.mul(x, x))]);
     return b.mul(g, b.scale(bell, 2 / Math.sqrt(Math.PI)));
@@ -165,6 +179,24 @@ export const elementwise: RuleTable = {
     const below = c.b.mul(c.g, c.b.add(c.y, num(c, alpha)));
     return c.b.op('Where', [greater(c, c.x, 0), c.g, below]);
   }),
+  Selu: rule((c) => {
+    const alpha = floatAttr(c.node, 'alpha', 1.6732632);
+    const gamma = floatAttr(c.node, 'gamma', 1.0507009);
+    const below = c.b.mul(c.g, c.b.add(c.y, num(c, alpha * gamma)));
+    return c.b.op('Where', [greater(c, c.x, 0), c.b.scale(c.g, gamma), below]);
+  }),
+  Celu: rule((c) => {
+    const below = c.b.add(c.b.scale(c.y, 1 / floatAttr(c.node, 'alpha', 1)), num(c, 1));
+    return c.b.op('Where', [greater(c, c.x, 0), c.g, c.b.mul(c.g, below)]);
+  }),
+  ThresholdedRelu: rule((c) => only(c, greater(c, c.x, floatAttr(c.node, 'alpha', 1)), c.g)),
+  Shrink: rule((c) =>
+    only(c, greater(c, c.b.op('Abs', [c.x]), floatAttr(c.node, 'lambd', 0.5)), c.g),
+  ),
+  Softsign: rule((c) => {
+    const root = c.b.add(c.b.op('Abs', [c.x]), num(c, 1));
+    return c.b.div(c.g, c.b.mul(root, root));
+  }),
   HardSigmoid: rule((c) => {
     const { b, g, y } = c;
     const inside = b.op('And', [greater(c, y, 0), b.op('Less', [y, num(c, 1)])]);
@@ -175,6 +207,7 @@ export const elementwise: RuleTable = {
     const tanh = stringAttr(c.node, 'approximate', 'none') === 'tanh';
     return c.b.mul(c.g, tanh ? geluTanh(c) : geluExact(c));
   }),
+  Mish: rule((c) => c.b.mul(c.g, mish(c))),
   Swish: rule((c) => c.b.mul(c.g, swish(c))),
 
   // Selection

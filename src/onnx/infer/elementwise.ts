@@ -42,7 +42,20 @@ export const elementwise: Record<string, Infer> = {
       ],
       ['HardSwish', 'Hardmax', 'Identity', 'LeakyRelu', 'Log', 'LogSoftmax', 'Neg', 'Reciprocal'],
       ['Relu', 'Round', 'Sigmoid', 'Sign', 'Sin', 'Softmax', 'Softplus', 'Sqrt', 'Swish', 'Tanh'],
-      ['Trilu'],
+      [
+        'Acosh',
+        'Asinh',
+        'Atanh',
+        'Celu',
+        'Cosh',
+        'Mish',
+        'Selu',
+        'Shrink',
+        'Sinh',
+        'Softsign',
+        'Tan',
+      ],
+      ['ThresholdedRelu', 'Trilu'],
     ]
       .flat()
       .map((op) => [op, same]),
