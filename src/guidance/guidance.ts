@@ -27,7 +27,7 @@ export type Descend = (
 
 /**
  * How far a gradient of each image's loss is to be followed, 1 being its own length.
- * @param estimate x0 `[N,C,H,W]` and the gradient with respect to the x_t that it was predicted from
+ * @param estimate x0 `[N,C,H,W]` as predicted, and the gradient with respect to the x_t it is of
  */
 export type Reach = (estimate: Pick<Estimate, 'step' | 'x0' | 'gradient'>) => Promise<Float64Array>;
 
@@ -35,6 +35,8 @@ export type Reach = (estimate: Pick<Estimate, 'step' | 'x0' | 'gradient'>) => Pr
 export interface Estimate {
   readonly step: Step;
   readonly x0: Tensor;
+  /** That of the network alone, at which loss and gradient were taken; x0 if left out. */
+  readonly predicted?: Tensor | undefined;
   /** Gradient of each image's loss with respect to its x_t. */
   readonly gradient: Tensor;
   readonly descend: Descend | undefined;

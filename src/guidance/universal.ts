@@ -23,9 +23,9 @@ export function universal({ strength }: UniversalOptions): Guidance {
   return {
     name: 'ugd',
     guides: () => true,
-    async estimate({ x0, gradient, step, reach }) {
+    async estimate({ x0, predicted = x0, gradient, step, reach }) {
       const rate = (strength * (1 - step.alphaBar)) / Math.sqrt(step.alphaBar);
-      const found = await reach?.({ step, x0, gradient });
+      const found = await reach?.({ step, x0: predicted, gradient });
       return along(x0, gradient, (image) => -rate * (found?.[image] ?? 1));
     },
     apply: ({ sample }) => sample,

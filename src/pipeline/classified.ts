@@ -151,5 +151,6 @@ function moveEps(
     const mean = ((x[i] as number) - noise * e) / signal;
     return by.clip ? Math.min(1, Math.max(-1, mean)) : mean;
   });
-  return { ...denoised, eps: tensor(shape, eps), x0: tensor(shape, x0) };
+  const predicted = denoised.x0;
+  return { ...denoised, eps: tensor(shape, eps), x0: tensor(shape, x0), predicted };
 }

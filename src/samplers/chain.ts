@@ -68,8 +68,9 @@ async function take(
   // A logarithm of what is negative is NaN, and its slope is not.
   if (loss) assertFinite('loss', tensor([loss.length], Float32Array.from(loss)), step);
 
-  const { x0 } = denoised;
-  const bent = gradient && (await guidance.estimate?.({ step, x0, gradient, descend, reach }));
+  const { x0, predicted } = denoised;
+  const estimate = gradient && { step, x0, predicted, gradient, descend, reach };
+  const bent = estimate && (await guidance.estimate?.(estimate));
   const { ofX0, ofX, sigma } = transition(denoised, step);
   if (typeof sigma !== 'number') expectShape('variance', sigma, x);
   const mean = combine(ofX0, bent ?? x0, ofX, x);

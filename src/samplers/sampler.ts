@@ -8,6 +8,8 @@ export interface Denoised {
   readonly eps: Tensor;
   /** The posterior mean of the clean image, clipped where the model's card says so. */
   readonly x0: Tensor;
+  /** The network's own x0, where something moved it; gradients are of losses at this one. */
+  readonly predicted?: Tensor;
   /** The raw second half of a learned-variance output, in [-1,1]. */
   readonly variance?: Tensor;
   /** The loss of each image. */

@@ -4,10 +4,11 @@ import { UserError } from '../../src/errors.ts';
 import { withBackward } from '../../src/guidance/backward.ts';
 import { covers, within } from '../../src/guidance/extent.ts';
 import { freedom } from '../../src/guidance/freedom.ts';
-import type { Descend, Guidance, Proposal } from '../../src/guidance/guidance.ts';
+import type { Descend, Guidance, Proposal, Reach } from '../../src/guidance/guidance.ts';
 import { none } from '../../src/guidance/none.ts';
 import { universal } from '../../src/guidance/universal.ts';
 import { imageNorms, imageAt, stack } from '../../src/tensor/batch.ts';
+import type { Step } from '../../src/schedules/respace.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { filled, linearSteps, randn } from '../helpers/diffusion.ts';
 import { exactDenoise, type Gaussian2 } from '../helpers/gaussian-prior.ts';
@@ -104,6 +105,22 @@ describe('universal guidance', () => {
       const exact = await exactDenoise(posterior)(x, at, { gradient: false });
       guided.data.forEach((v, i) => expect(Math.abs(v - exact.x0.data[i]!)).toBeLessThan(2e-4));
     }
+  });
+
+  it('goes as far from an x0 that was moved as the loss says of the one that was predicted', async () => {
+    const [x0, predicted] = [randn(6, 0, SHAPE), randn(7, 0, SHAPE)];
+    const seen: Tensor[] = [];
+    const reach: Reach = async (at) => {
+      seen.push(at.x0);
+      return new Float64Array(SHAPE[0]!).fill(0.5);
+    };
+    const step = steps.at(-1) as Step;
+    const { gradient } = proposal;
+    const given = { step, x0, predicted, gradient, descend: undefined, reach };
+    const guided = await universal({ strength: 1 }).estimate!(given);
+    expect(seen).toEqual([predicted]);
+    const rate = (0.5 * (1 - step.alphaBar)) / Math.sqrt(step.alphaBar);
+    guided.data.forEach((v, i) => expect(v).toBeCloseTo(x0.data[i]! - rate * gradient.data[i]!, 4));
   });
 
   it('takes the sample as it is', () =>

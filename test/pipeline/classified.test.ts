@@ -108,6 +108,7 @@ describe.each(kinds)('%s', (_, classifier) => {
     const unguided = await denoise(model, { classifier: { classifier } });
     expect(guided.gradient).toEqual(plain.gradient);
     expect(guided.loss).toEqual(plain.loss);
+    expect(guided.predicted).toEqual(plain.x0);
     expect(relativeError(guided.eps, unguided.eps)).toBeLessThan(1e-6);
     expect(relativeError(guided.eps, plain.eps)).toBeGreaterThan(0.01);
   });
