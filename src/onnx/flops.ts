@@ -2,6 +2,7 @@
 import type { NodeProto } from 'onnx-buf';
 import { bodiesOf, repeats } from './bodies.ts';
 import { dtypes } from './dtype.ts';
+import { einsumTerms } from './einsum.ts';
 import type { Graph } from './graph.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import { stringAttr } from './attributes.ts';
@@ -53,9 +54,9 @@ function nodeFlops(graph: Graph, node: NodeProto): number | undefined {
 }
 
 function lettersSize(inputs: readonly Shape[], equation: string): number {
-  const terms = (equation.split('->')[0] ?? '').replaceAll(' ', '').split(',');
+  const ranks = inputs.map((shape) => shape.length);
   const sizes = new Map<string, number>();
-  terms.forEach((term, i) =>
+  einsumTerms(equation, ranks).operands.forEach((term, i) =>
     [...term].forEach((letter, axis) => sizes.set(letter, inputs[i]?.[axis] ?? 1)),
   );
   return sizeOf([...sizes.values()]);

@@ -18,7 +18,6 @@ const heads = [1, 2, 3, 4];
 
 test.each<[string, Graph]>([
   ['the equation repeats a letter', oneNode('Einsum', [[3, 3]], { equation: 'ii->i' })],
-  ['the equation has ellipses', oneNode('Einsum', [[2, 3, 4]], { equation: '...j->...j' })],
   ['inverse and one-sided', oneNode('DFT', [[1, 4, 2]], { inverse: 1, onesided: 1 })],
   [
     'training_mode takes statistics of the batch',

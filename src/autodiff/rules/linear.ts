@@ -1,5 +1,6 @@
 /** Gradients of matrix products and other contractions. g: gradient of the output. */
 import { floatAttr, intAttr, stringAttr } from '../../onnx/attributes.ts';
+import { einsumTerms, type EinsumTerms } from '../../onnx/einsum.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import {
@@ -76,21 +77,15 @@ function gemmRight(c: RuleContext): Value {
 
 // Einsum
 
-/** The letters of each operand and of the result; implied, that is what occurs once, sorted. */
-function termsOf({ node }: NodeView): { operands: string[]; result: string } {
-  const equation = stringAttr(node, 'equation', '').replaceAll(' ', '');
-  const [left = '', named] = equation.split('->');
-  const letters = [...left.replaceAll(',', '')].sort();
-  const once = letters.filter((l) => letters.indexOf(l) === letters.lastIndexOf(l));
-  return { operands: left.split(','), result: named ?? once.join('') };
+function termsOf(v: NodeView): EinsumTerms {
+  const ranks = v.node.input.map((_, i) => v.input(i)?.shape.length ?? 0);
+  return einsumTerms(stringAttr(v.node, 'equation', ''), ranks);
 }
 
 function einsumObstacle(v: NodeView): string | undefined {
-  const { operands, result } = termsOf(v);
-  if ([...operands, result].some((term) => term.includes('.'))) return 'the equation has ellipses';
-  if (operands.some((term) => new Set(term).size < term.length))
-    return 'the equation repeats a letter within one operand';
-  return undefined;
+  return termsOf(v).operands.some((term) => new Set(term).size < term.length)
+    ? 'the equation repeats a letter within one operand'
+    : undefined;
 }
 
 /**

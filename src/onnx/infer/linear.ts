@@ -1,4 +1,5 @@
 /** Output types of convolutions, pooling, matrix products and transforms. */
+import { einsumTerms } from '../einsum.ts';
 import { makeWindow, reachOf, windowCounts, type Window } from '../window.ts';
 import {
   axisOf,
@@ -84,14 +85,16 @@ const gemm: Infer = (c) => {
 };
 
 const einsum: Infer = (c) => {
-  const [terms = '', out = ''] = stringOf(c, 'equation', '').replaceAll(' ', '').split('->');
+  const shapes = c.inputs.map((_, i) => need(c, i).shape);
+  const ranks = shapes.map((shape) => shape.length);
+  const { operands, result } = einsumTerms(stringOf(c, 'equation', ''), ranks);
   const size = new Map<string, number>();
-  terms.split(',').forEach((letters, i) => {
+  operands.forEach((letters, i) => {
     [...letters].forEach((letter, j) =>
-      size.set(letter, Math.max(size.get(letter) ?? 1, need(c, i).shape[j] as number)),
+      size.set(letter, Math.max(size.get(letter) ?? 1, shapes[i]?.[j] as number)),
     );
   });
-  return [{ dtype: need(c, 0).dtype, shape: [...out].map((l) => size.get(l) as number) }];
+  return [{ dtype: need(c, 0).dtype, shape: [...result].map((l) => size.get(l) as number) }];
 };
 
 const dft: Infer = (c) => {
