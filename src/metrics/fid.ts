@@ -31,7 +31,8 @@ export function fid(a: readonly Tensor[], b: readonly Tensor[]): number {
     computeRightSingularVectors: false,
     autoTranspose: true,
   }).diagonal.reduce((sum, s) => sum + s, 0);
-  return distance + squares(f) + squares(g) - 2 * root;
+  // Of equal sets, rounding would leave a little on either side of 0.
+  return Math.max(0, distance + squares(f) + squares(g) - 2 * root);
 }
 
 /** The mean, and rows from which it is subtracted and that are divided by √(n − 1). */
