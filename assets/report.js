@@ -12,6 +12,8 @@
     );
     const stage = document.querySelector('.stage');
     const slider = byId('slider');
+    /** Labels of what was chosen, by side. */
+    const wanted = {};
     let shown = [];
 
     /** Reference, measurement and results of what is chosen, in the order of the lists. */
@@ -24,14 +26,17 @@
     }
 
     function refill() {
-      const before = [picks.left.value, picks.right.value];
       shown = choices();
       const options = shown.map((p, i) => new Option(p.label, i));
       picks.left.replaceChildren(...options.map((o) => o.cloneNode(true)));
       picks.right.replaceChildren(...options);
-      const fits = (value) => value !== '' && Number(value) < shown.length;
-      picks.left.value = fits(before[0]) ? before[0] : String(Math.min(1, shown.length - 1));
-      picks.right.value = fits(before[1]) ? before[1] : String(preferred());
+      // By label: not every image has every picture, and what was chosen is to come back.
+      const at = (side, otherwise) => {
+        const found = shown.findIndex((p) => p.label === wanted[side]);
+        return String(found < 0 ? otherwise : found);
+      };
+      picks.left.value = at('left', Math.min(1, shown.length - 1));
+      picks.right.value = at('right', preferred());
       const image = all.find((i) => i.name === picks.image.value);
       stage.style.aspectRatio = `${image.width} / ${image.height}`;
       stage.classList.toggle('small', Math.max(image.width, image.height) < 200);
@@ -43,6 +48,12 @@
     function preferred() {
       const last = shown.findLastIndex((p) => p.methodIndex === 0);
       return last < 0 ? shown.length - 1 : last;
+    }
+
+    function choose(side, index) {
+      picks[side].value = String(index);
+      wanted[side] = shown[index].label;
+      drawSides();
     }
 
     function drawSides() {
@@ -88,10 +99,7 @@
         const scores = document.createElement('small');
         scores.textContent = picture.scores;
         button.append(img, label, scores);
-        button.addEventListener('click', () => {
-          picks.right.value = String(index);
-          drawSides();
-        });
+        button.addEventListener('click', () => choose('right', index));
         return button;
       };
       const gap = () => document.createElement('span');
@@ -110,7 +118,8 @@
     }
 
     for (const name of ['image', 'task', 'sample']) picks[name]?.addEventListener('change', refill);
-    for (const name of ['left', 'right']) picks[name].addEventListener('change', drawSides);
+    for (const side of ['left', 'right'])
+      picks[side].addEventListener('change', () => choose(side, picks[side].value));
     byId('show-errors').addEventListener('change', drawGrid);
     slider.addEventListener('input', slide);
     refill();

@@ -162,6 +162,31 @@ describe.skipIf(!chromiumPath)('in Chromium', () => {
     expect(await view.locator('#caption-left').innerText()).toContain('Reference');
   });
 
+  test('what is compared comes back after an image that lacks it', async () => {
+    const all = fixture();
+    const missing = <T extends { image: string; task: string }>(of: readonly T[]): T[] =>
+      of.filter(({ image, task }) => image !== 'deep/dog' || task !== 'sr');
+    const rest = { ...all, cells: missing(all.cells), measurements: missing(all.measurements) };
+    const file = join(folder, 'failed.html');
+    writeFileSync(file, renderReport(rest, await picturesOf(rest)));
+    const failed = await browser.newPage();
+    await failed.goto(pathToFileURL(file).href);
+    const captions = (): Promise<string[]> => failed.locator('.captions b').allInnerTexts();
+    const see = async (image: string): Promise<string[]> => {
+      await failed.locator('#pick-image').selectOption(image);
+      return captions();
+    };
+    expect(await captions()).toEqual(['Measurement', 'dsg, 40 steps']);
+    expect(await see('deep/dog')).toEqual(['Reference', 'Reference']);
+    expect(await see('cat')).toEqual(['Measurement', 'dsg, 40 steps']);
+
+    await failed.locator('#pick-left').selectOption({ label: 'dps, 20 steps' });
+    await failed.locator('#grid button', { hasText: 'dps, 40 steps' }).click();
+    expect(await see('deep/dog')).toEqual(['Reference', 'Reference']);
+    expect(await see('cat')).toEqual(['dps, 20 steps', 'dps, 40 steps']);
+    await failed.close();
+  });
+
   test('errors take the place of results', async () => {
     const source = (): Promise<string | null> =>
       view.locator('#grid img').last().getAttribute('src');
