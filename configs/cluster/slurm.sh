@@ -3,8 +3,9 @@
 # Resubmit the same line after a failure or a time limit: what is finished is kept.
 #SBATCH --job-name=dsg
 #SBATCH --cpus-per-task=2
-#SBATCH --signal=TERM@60
+#SBATCH --signal=B:TERM@60
 set -eu
 photos=$1 restored=$2
 shift 2
+# Without B: only steps would be told that time is up; by exec, the process that is told is dsg.
 exec "${DSG:-dsg}" restore "$photos" -o "$restored" --shard auto --resume --quiet "$@"
