@@ -1,7 +1,8 @@
 /** What a degradation operator is. */
+import { UserError } from '../errors.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
-import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { showShape, tensor, type Tensor } from '../tensor/tensor.ts';
 
 /** `[C,H,W]`. */
 export type ImageShape = readonly [number, number, number];
@@ -41,9 +42,16 @@ export interface Operator {
   spectrum(b: GraphBuilder, residual: Value, parameters: Readonly<Record<string, Value>>): Spectrum;
 }
 
-/** `[C,H,W]` of an image tensor. */
-export function imageShape(image: Tensor): ImageShape {
-  const [c = 0, h = 0, w = 0] = image.shape;
+/**
+ * `[C,H,W]` of an image tensor.
+ * @throws UserError for a tensor of more or fewer axes
+ */
+export function imageShape({ shape }: Tensor): ImageShape {
+  const [c = 0, h = 0, w = 0] = shape;
+  if (shape.length !== 3)
+    throw new UserError(`expected an image [C,H,W], got ${showShape(shape)}`, {
+      hint: 'an image has no batch axis, and one channel is an axis of 1',
+    });
   return [c, h, w];
 }
 

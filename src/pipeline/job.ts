@@ -4,9 +4,10 @@ import { gluingLoss } from '../guided/gluing.ts';
 import { measurementLoss } from '../guided/measured.ts';
 import { throughClip, weighted, type Loss } from '../losses/loss.ts';
 import { imageShape, type ImageShape, type Operator } from '../operators/operator.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { sameShape, showShape, type Tensor } from '../tensor/tensor.ts';
 import { canvasFor, imageChannels, type Size } from './canvas.ts';
 import type { Condition } from './condition.ts';
+import { refuseNoise } from './degrade.ts';
 import { encoderFor } from './latent/autoencoder.ts';
 import type { Model } from './model.ts';
 import { clipGradientOf, type Method } from './method.ts';
@@ -24,10 +25,13 @@ interface Subject {
 
 /** An image to restore. */
 export interface Measured extends Subject {
-  /** `[C,H,W]` in [-1,1] and beyond, where noise carries it there. */
+  /** `[C,H,W]` in [-1,1] and beyond, where noise carries it there; C is the model's. */
   readonly measurement: Tensor;
   readonly operator: Operator;
-  /** Standard deviation of its noise on [-1,1], where it is known. */
+  /**
+   * Standard deviation of its noise on [-1,1], from 0. Where it is left out, methods that weigh
+   * residuals by it (`pigdm`, and any with `whiten`) take it to be 0.05.
+   */
   readonly sigma?: number | undefined;
 }
 
@@ -38,13 +42,30 @@ export interface Wanted extends Subject {
 
 export type Job = Measured | Wanted;
 
-/** The shape of the image to come. */
-export function shapeOf(job: Job, model: Pick<Model, 'channels' | 'card'>): ImageShape {
-  if ('size' in job) return [imageChannels(model), job.size.height, job.size.width];
-  return job.operator.restored(imageShape(job.measurement));
+/**
+ * The shape of the image to come.
+ * @throws UserError for a measurement that no image of the model can have
+ */
+export function shapeOf(job: Job, model: Pick<Model, 'file' | 'channels' | 'card'>): ImageShape {
+  const channels = imageChannels(model);
+  if ('size' in job) return [channels, job.size.height, job.size.width];
+  const { name, operator, measurement } = job;
+  const [, height, width] = operator.restored(imageShape(measurement));
+  const image: ImageShape = [channels, height, width];
+  const expected = operator.measured(image);
+  // A measurement of one channel would be broadcast, and pass.
+  if (!sameShape(measurement.shape, expected))
+    throw new UserError(
+      `${name}: a measurement ${showShape(measurement.shape)}, expected ${showShape(expected)} of images ${showShape(image)}`,
+      { hint: `${model.file} has images of ${channels} channels` },
+    );
+  return image;
 }
 
-/** The losses of a job by itself: that of its measurement first. */
+/**
+ * The losses of a job by itself: that of its measurement first.
+ * @throws UserError for a sigma out of range
+ */
 export function lossesOf(job: Job, method?: Method): readonly Loss[] {
   const losses = [...fidelityOf(job, method), ...(job.losses ?? [])];
   return method && clipGradientOf(method) === 'pass' ? losses.map(throughClip) : losses;
@@ -53,6 +74,7 @@ export function lossesOf(job: Job, method?: Method): readonly Loss[] {
 function fidelityOf(job: Job, method?: Method): readonly Loss[] {
   if ('size' in job) return [];
   const { operator, measurement, sigma } = job;
+  if (sigma !== undefined) refuseNoise(sigma);
   const likelihood = method?.name === 'pigdm';
   return [measurementLoss(operator, measurement, { whiten: method?.whiten, sigma, likelihood })];
 }

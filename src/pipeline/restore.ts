@@ -4,6 +4,7 @@ import { UserError } from '../errors.ts';
 import type { ClassifierFree } from '../guidance/classifier-free.ts';
 import type { Placement } from '../guided/guided.ts';
 import { lossesAt } from '../losses/loss.ts';
+import type { ImageShape } from '../operators/operator.ts';
 import type { SamplerState } from '../samplers/sampler.ts';
 import { respace, steps as stepsOf, type Step } from '../schedules/respace.ts';
 import type { SessionOptions } from '../session/session.ts';
@@ -80,7 +81,8 @@ export interface Restorer {
   /**
    * Makes images whose sizes, and whose losses' signatures, are the same.
    * Yields after every step; returns the images, `[C,H,W]` each.
-   * @throws UserError if a measurement does not fit operator or model, or sampling diverges
+   * @throws UserError if a measurement does not fit operator or model, a sigma or the seed is out of
+   * range, or sampling diverges
    */
   restore(jobs: readonly Job[], signal?: AbortSignal): AsyncGenerator<Progress, Tensor[]>;
   release(): Promise<void>;
@@ -161,13 +163,13 @@ export function openRestorer(options: RestoreOptions): Restorer {
     async *restore(jobs, signal) {
       const [first] = jobs;
       if (!first) return [];
-      const image = shapeOf(first, model);
+      const keys = jobs.map((job) => noiseKey(seed, job.name));
+      const [image] = jobs.map((job) => shapeOf(job, model)) as [ImageShape];
       const { canvas, placed } = placementOf(model, image, options);
       const method = first.method ?? options.method;
       const subjects = jobs.map((job) => subjectOf(job, model, method));
       const { denoiser, descent, reaches } = await openedFor(subjects, canvas, placed);
       const shape = seenShape(model, canvas);
-      const keys = jobs.map((job) => noiseKey(seed, job.name));
       const draw = (stream: 'x_T' | 'step' | 'travel', index: number, pass = 0): Tensor =>
         stack(keys.map((key) => gaussian(key, stream, index, shape, pass)));
       const { steps, travel } = planned(method);

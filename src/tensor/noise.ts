@@ -1,6 +1,7 @@
 /** Random numbers that depend on seed, image name, stream, step and element only. */
 
 import { createHash } from 'node:crypto';
+import { UserError } from '../errors.ts';
 import { philox4x32 } from './philox.ts';
 import { sizeOf, type Tensor } from './tensor.ts';
 
@@ -15,8 +16,11 @@ export type NoiseKey = readonly [number, number];
 /**
  * The key of one image: the first 64 bits of SHA-256 over seed and name.
  * The name is taken in Unicode normal form C, since file systems differ in the form that they keep.
+ * @throws UserError for a seed that is no integer from 0, or too large to be exact
  */
 export function noiseKey(seed: number, name: string): NoiseKey {
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new UserError(`seed ${seed}, expected an integer from 0`);
   const digest = createHash('sha256')
     .update(`${seed}\0${name.normalize('NFC')}`)
     .digest();

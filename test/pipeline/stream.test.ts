@@ -11,6 +11,7 @@ import {
   restore,
   tensor,
   tilingFor,
+  type Job,
   type RestoreEvent,
   type SessionOptions,
   type StreamOptions,
@@ -42,9 +43,12 @@ const options: StreamOptions = {
   seed: 0,
 };
 
-async function collect(given: Partial<StreamOptions> = {}): Promise<RestoreEvent[]> {
+async function collect(
+  given: Partial<StreamOptions> = {},
+  of: readonly Job[] = jobs,
+): Promise<RestoreEvent[]> {
   const events: RestoreEvent[] = [];
-  for await (const event of restore(jobs, { ...options, ...given })) events.push(event);
+  for await (const event of restore(of, { ...options, ...given })) events.push(event);
   return events;
 }
 
@@ -133,6 +137,19 @@ describe('restore', () => {
       await expect(collect(given)).rejects.toThrow(/expected a whole number from 1/);
     },
   );
+
+  it('refuses measurements that are none of the model, before they could be broadcast', async () => {
+    const [first] = jobs as [(typeof jobs)[0]];
+    const grey = { ...first, measurement: tensor([1, 16, 16], new Float32Array(256)) };
+    for (const batch of [1, 'auto'] as const)
+      await expect(collect({ batch }, [grey])).rejects.toThrow(
+        /a: a measurement \[1,16,16\], expected \[3,16,16\] of images \[3,16,16\]/,
+      );
+  });
+
+  it.each([1.5, -1, NaN])('refuses seed %d', async (seed) => {
+    await expect(collect({ seed })).rejects.toThrow(/seed \S+, expected an integer from 0/);
+  });
 
   it('ends its threads where an option is refused, so that the process can end', async () => {
     const threads = (): number =>

@@ -1,6 +1,7 @@
 /** Noise: what it depends on, its golden values, and whether it is normal, uniform, independent. */
 
 import { describe, expect, test } from 'vitest';
+import { UserError } from '../../src/errors.ts';
 import { gaussian, noiseKey, uniforms, type Stream } from '../../src/tensor/noise.ts';
 
 const key = noiseKey(7, 'a.png');
@@ -36,6 +37,12 @@ describe('an element depends on seed, name, stream and step only', () => {
     expect(noiseKey(0, 'e\u0301.png')).toEqual(noiseKey(0, '\u00e9.png'));
     expect(noiseKey(1, '2.png')).not.toEqual(noiseKey(12, '.png'));
   });
+
+  test.each([-1, 1.5, NaN, 2 ** 53])('%d is no seed', (seed) =>
+    expect(() => noiseKey(seed, 'a.png')).toThrow(
+      new UserError(`seed ${seed}, expected an integer from 0`),
+    ),
+  );
 
   test('large block numbers and steps do not wrap into small ones', () => {
     const first = [...gaussian(key, 'step', 0, [1]).data];
