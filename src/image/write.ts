@@ -9,8 +9,8 @@ import { showShape, type Tensor } from '../tensor/tensor.ts';
 
 /**
  * Writes an image [3,H,W] atomically, without loss: clipped to [-1,1] and rounded to 8 bits, or as
- * it is in float32 for npy. `description` goes into the file's XMP metadata (npy has none).
- * @throws UserError if the file cannot be written, or the format has no images so large.
+ * it is in float32 for npy, in any shape. `description` goes into the file's XMP metadata (npy has none).
+ * @throws UserError if the file cannot be written, and as `encodeImage` does.
  */
 export async function writeImage(
   path: string,
@@ -23,7 +23,7 @@ export async function writeImage(
 
 /**
  * The bytes of the file that `writeImage` writes.
- * @throws UserError if the format has no images so large
+ * @throws UserError if the format has no images so large; but for npy, for another shape or a NaN
  */
 export async function encodeImage(
   image: Tensor,
@@ -55,17 +55,20 @@ export function refuseBeyondWebp(height: number, width: number): void {
 
 /**
  * The interleaved 8-bit samples of an image [3,H,W], clipped to [-1,1].
- * @throws RangeError for another shape, or a NaN, which would pass for black.
+ * @throws UserError for another shape, or a NaN, which would pass for black.
  */
 export function toBytes({ shape, data }: Tensor): Buffer {
   if (shape.length !== 3 || shape[0] !== 3)
-    throw new RangeError(`toBytes: expected an image [3,H,W], got ${showShape(shape)}`);
+    throw new UserError(`expected an image [3,H,W], got ${showShape(shape)}`, {
+      hint: 'other shapes can be written as .npy',
+    });
   const area = data.length / 3;
   const bytes = new Uint8ClampedArray(data.length);
   for (let c = 0; c < 3; c++)
     for (let i = 0; i < area; i++) {
       const v = data[c * area + i]!;
-      if (Number.isNaN(v)) throw new RangeError(`toBytes: NaN at index ${c * area + i}`);
+      if (Number.isNaN(v))
+        throw new UserError(`expected an image in [-1,1], got NaN at index ${c * area + i}`);
       bytes[i * 3 + c] = (v + 1) * 127.5;
     }
   return Buffer.from(bytes.buffer);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../errors.ts';
 import { separable } from '../onnx/separable.ts';
+import { firstNonFinite } from '../tensor/batch.ts';
 import { filterMatrix, reflect } from '../tensor/filter.ts';
 import { showShape, type Tensor } from '../tensor/tensor.ts';
 import { kernelSpectrum, separableSpectrum } from './cosine.ts';
@@ -26,6 +27,7 @@ export function gaussianTaps(size: number, std: number): Float64Array {
 /**
  * Gaussian blur with reflection padding, one channel at a time (DPS, DSG: size 61, std 3).
  * @param size odd window; @param std standard deviation in pixels, above 0
+ * @throws UserError for another size or deviation
  */
 export function gaussianBlur({ size, std }: { size: number; std: number }): Operator {
   if (!Number.isInteger(size) || size < 1 || size % 2 === 0)
@@ -61,11 +63,17 @@ export function gaussianBlur({ size, std }: { size: number; std: number }): Oper
  * Blur with any kernel, applied as the published code applies it: as a correlation (the kernel is
  * not flipped), with reflection padding, one channel at a time.
  * @param kernel `[k_h, k_w]` with odd sides; it is used as it is, so scale it to sum 1 beforehand
+ * @throws UserError for even sides, or values that are not finite
  */
 export function kernelBlur({ kernel }: { kernel: Tensor }): Operator {
   const [kh = 0, kw = 0] = kernel.shape;
   if (kernel.shape.length !== 2 || kh % 2 === 0 || kw % 2 === 0)
     throw new UserError(`blur: a kernel has two odd sides, this one is ${showShape(kernel.shape)}`);
+  const bad = firstNonFinite(kernel);
+  if (bad >= 0)
+    throw new UserError(
+      `blur: expected a kernel of finite values, got ${kernel.data[bad]} at index ${bad}`,
+    );
   const [ry, rx] = [(kh - 1) / 2, (kw - 1) / 2];
   const digest = createHash('sha256').update(kernel.data).digest('hex').slice(0, 16);
   return {

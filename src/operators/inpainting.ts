@@ -7,6 +7,7 @@ import type { Operator } from './operator.ts';
 /**
  * y = mask · x, one mask for all channels.
  * @param mask `[1,H,W]`, 1 keeps a pixel and 0 hides it
+ * @throws UserError for another shape or another value
  */
 export function inpainting({ mask }: { mask: Tensor }): Operator {
   const [channels, h = 0, w = 0] = mask.shape;

@@ -28,6 +28,7 @@ export function reductionMatrix(size: number, factor: number): Matrix {
 /**
  * y = W_h x W_wᵀ, smaller by `scale` on each side.
  * @param scale integer factor of at least 2
+ * @throws UserError for another
  */
 export function superResolution({ scale }: { scale: number }): Operator {
   if (!Number.isInteger(scale) || scale < 2)

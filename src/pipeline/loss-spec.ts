@@ -18,7 +18,7 @@ export interface LossSpec {
   readonly network?: string;
   /** Names of outputs, or of any values between, of the network; its first output if left out. */
   readonly layers?: readonly string[];
-  /** What the loss is multiplied by before losses are added. 1 if left out. */
+  /** What the loss is multiplied by before losses are added, from 0. 1 if left out. */
   readonly weight?: number;
   readonly distance?: Distance;
   /** The part of the image that counts; `face` is that of an aligned face. */
@@ -31,9 +31,9 @@ export interface LossSpec {
   readonly norm?: keyof typeof norms;
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
-  /** style: tokens at the front to leave out. */
+  /** style: tokens at the front to leave out, from 0. */
   readonly skip?: number;
-  /** color: cells on a side. */
+  /** color: cells on a side, 1 to 1024. 8 if left out. */
   readonly grid?: number;
   /** text: folder of the tokenizer, and the network of texts. */
   readonly tokenizer?: string;

@@ -14,7 +14,10 @@ export interface LoadedLoss {
   readonly network: LoadedNetwork | undefined;
 }
 
-/** @throws UserError for a network that is missing or superfluous, or an option that does not go with the kind */
+/**
+ * @throws UserError for a network that is missing or superfluous, an option that does not go with the
+ * kind, or a number out of range
+ */
 export async function loadLoss(spec: LossSpec, networks: LossNetworks): Promise<LoadedLoss> {
   const { kind, network } = spec;
   const row: KindRow = lossKinds[kind];
@@ -23,6 +26,7 @@ export async function loadLoss(spec: LossSpec, networks: LossNetworks): Promise<
     throw new UserError(
       `${kind}: no distance '${distance}'; there are: ${row.distances.join(', ')}`,
     );
+  refuseNumbers(spec);
   if (kind === 'color') {
     if (network !== undefined)
       throw new UserError(`color: it takes no network, got ${network}`, {
@@ -34,6 +38,26 @@ export async function loadLoss(spec: LossSpec, networks: LossNetworks): Promise<
     throw new UserError(`${kind}: a network is needed`, { hint: `--loss ${kind}:NETWORK.onnx` });
   const loaded = await networks.load(network, (outputs) => spec.layers ?? usual(spec, outputs));
   return { spec, row, distance, network: loaded };
+}
+
+const integerFrom =
+  (least: number, most = Infinity) =>
+  (v: number): boolean =>
+    Number.isSafeInteger(v) && v >= least && v <= most;
+
+const numbers = [
+  ['weight', (v: number) => v >= 0 && v < Infinity, 'a finite number from 0'],
+  ['skip', integerFrom(0), 'an integer from 0'],
+  // More cells than pixels are of no use, and very many more have no room in memory.
+  ['grid', integerFrom(1, 1024), 'an integer from 1 to 1024'],
+] as const;
+
+function refuseNumbers(spec: LossSpec): void {
+  for (const [option, fits, expected] of numbers) {
+    const value = spec[option];
+    if (value !== undefined && !fits(value))
+      throw new UserError(`${spec.kind}: ${option} is ${value}, expected ${expected}`);
+  }
 }
 
 /** Of the embeddings that exporters of CLIP name, or else the first output. */
@@ -95,6 +119,7 @@ function cropOf(
     };
   }
   const inside =
+    Object.values(crop).every(integerFrom(0)) &&
     crop.left + crop.width <= width &&
     crop.top + crop.height <= height &&
     crop.width * crop.height > 0;

@@ -27,7 +27,8 @@ export interface WishedLosses {
 /**
  * Reads the networks of losses. Targets are read, and networks resolved, for each size of images
  * when it first occurs.
- * @throws UserError for a network that cannot be read, or a layer that it does not have
+ * @throws UserError for a network that cannot be read, a layer that it does not have, or an option out
+ * of range
  */
 export async function loadLosses(wishes: readonly Wish[]): Promise<WishedLosses> {
   const networks = lossNetworks();

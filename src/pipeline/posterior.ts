@@ -1,6 +1,7 @@
 /** Several restorations of one measurement: what they have in common, and where they differ. */
 import { UserError } from '../errors.ts';
-import { zeros, type Tensor } from '../tensor/tensor.ts';
+import { imageShape } from '../operators/operator.ts';
+import { sameShape, showShape, zeros, type Tensor } from '../tensor/tensor.ts';
 import type { Job } from './job.ts';
 import { restore, type StreamOptions } from './stream.ts';
 
@@ -26,7 +27,7 @@ export function sampleName(name: string, index: number): string {
  * Draws samples of one image's posterior, which differ in their noise; as many at a time as memory
  * holds, unless `batch` says otherwise. What sample k is does not depend on how many there are.
  * @param samples at least 2
- * @throws UserError for fewer, and as `restore` does; if a sample diverges
+ * @throws UserError for fewer, or no integer, and as `restore` does; if a sample diverges
  */
 export async function samplePosterior(
   job: Job,
@@ -46,12 +47,17 @@ export async function samplePosterior(
 
 /**
  * Mean and standard deviation of samples `[C,H,W]` of one shape, in float64.
- * @throws UserError for fewer than two
+ * @throws UserError for fewer than two, for what is no image, or images of different shapes
  */
 export function posteriorOf(samples: readonly Tensor[]): Posterior {
   refuseFew(samples.length);
-  const { shape } = samples[0] as Tensor;
-  const [channels = 0, height = 0, width = 0] = shape;
+  const shape = imageShape(samples[0] as Tensor);
+  const other = samples.find((sample) => !sameShape(sample.shape, shape));
+  if (other)
+    throw new UserError(
+      `samples: images of different shapes, ${showShape(shape)} and ${showShape(other.shape)}`,
+    );
+  const [channels, height, width] = shape;
   const mean = zeros(shape);
   const variance = new Float64Array(height * width);
   for (let i = 0; i < mean.data.length; i++) {
@@ -70,6 +76,6 @@ export function posteriorOf(samples: readonly Tensor[]): Posterior {
 }
 
 function refuseFew(count: number): void {
-  if (!(count >= 2))
+  if (!Number.isInteger(count) || count < 2)
     throw new UserError(`samples: ${count}, where their deviation takes at least 2`);
 }

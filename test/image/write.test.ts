@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
+import { UserError } from '../../src/errors.ts';
 import { readImage } from '../../src/image/read.ts';
 import { encodeImage, toBytes, writeImage } from '../../src/image/write.ts';
 import { IMAGE_FORMATS } from '../../src/image/formats.ts';
@@ -53,10 +54,14 @@ test('values are clipped, and rounded to the nearest', () => {
 });
 
 test('what is no image is refused', async () => {
-  await expect(encodeImage(zeros([1, 4, 4]), 'png')).rejects.toThrow('[3,H,W], got [1,4,4]');
+  const grey = encodeImage(zeros([1, 4, 4]), 'png');
+  await expect(grey).rejects.toThrow(UserError);
+  await expect(grey).rejects.toThrow('[3,H,W], got [1,4,4]');
   const image = zeros([3, 1, 1]);
   image.data[2] = NaN;
-  await expect(encodeImage(image, 'png')).rejects.toThrow('NaN at index 2');
+  const black = encodeImage(image, 'png');
+  await expect(black).rejects.toThrow(UserError);
+  await expect(black).rejects.toThrow('NaN at index 2');
 });
 
 test('a folder that is not there', () =>

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { differentiate } from '../../src/autodiff/differentiate.ts';
+import { UserError } from '../../src/errors.ts';
 import { operatorGraph } from '../../src/guided/guided.ts';
 import { gaussianTaps } from '../../src/operators/blur.ts';
 import { boxMask, randomMask } from '../../src/operators/inpainting.ts';
@@ -79,6 +80,13 @@ describe('kernel blur', () => {
   it('refuses even sides', () => {
     const kernel = tensor([2, 3], new Float32Array(6));
     expect(() => operators.kernelBlur({ kernel })).toThrow(/two odd sides, this one is \[2,3\]/);
+  });
+
+  it.each([NaN, Infinity])('refuses a kernel with %d', (value) => {
+    const kernel = tensor([1, 3], Float32Array.of(0, value, 0));
+    expect(() => operators.kernelBlur({ kernel })).toThrow(
+      new UserError(`blur: expected a kernel of finite values, got ${value} at index 1`),
+    );
   });
 });
 

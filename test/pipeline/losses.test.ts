@@ -1,6 +1,7 @@
 /** Several losses through one network: it is in their graph once, and they are what they are alone. */
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { UserError } from '../../src/errors.ts';
 import { lossGraph, ports } from '../../src/guided/guided.ts';
 import { lossesAt, type Loss } from '../../src/losses/loss.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
@@ -27,6 +28,28 @@ async function lossesOf(wishes: readonly Wish[]): Promise<readonly Loss[]> {
   const losses = await (await loadLosses(wishes)).of([3, 16, 16]);
   return lossesAt(losses, shape);
 }
+
+test.each<[Partial<Wish>, string]>([
+  [{ weight: NaN }, 'weight is NaN, expected a finite number from 0'],
+  [{ weight: -1 }, 'weight is -1, expected a finite number from 0'],
+  [{ grid: -2 }, 'grid is -2, expected an integer from 1 to 1024'],
+  [{ grid: 2.5 }, 'grid is 2.5, expected an integer from 1 to 1024'],
+  [{ grid: 1e9 }, 'grid is 1000000000, expected an integer from 1 to 1024'],
+  [{ kind: 'style', network, skip: -1 }, 'skip is -1, expected an integer from 0'],
+])('refuses %j as they are loaded', async (odd, message) => {
+  const wish: Wish = { kind: 'color', target: '#2040c0', ...odd };
+  await expect(loadLosses([wish])).rejects.toThrow(new UserError(`${wish.kind}: ${message}`));
+});
+
+test.each([
+  { left: -4, top: 0, width: 8, height: 8 },
+  { left: 0, top: 0.5, width: 8, height: 8 },
+  { left: 10, top: 0, width: 8, height: 8 },
+])('refuses to look at %j', async (crop) => {
+  await expect(lossesOf([{ kind: 'color', target: '#2040c0', crop }])).rejects.toThrow(
+    /color: crop \S+ is not inside an image of 16×16/,
+  );
+});
 
 /** Outputs and inputs of the network's convolutions. */
 const convolutions = { conv1: '4,3', conv2: '6,4' } as const;

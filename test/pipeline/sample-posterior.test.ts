@@ -8,7 +8,7 @@ import { operators } from '../../src/operators/operators.ts';
 import { loadModel } from '../../src/pipeline/model.ts';
 import { posteriorOf, samplePosterior, sampleName } from '../../src/pipeline/posterior.ts';
 import { openRestorer } from '../../src/pipeline/restore.ts';
-import { tensor } from '../../src/tensor/tensor.ts';
+import { tensor, zeros } from '../../src/tensor/tensor.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { mixtureGraph } from '../helpers/mixture.ts';
 
@@ -70,7 +70,7 @@ describe('samplePosterior', () => {
     for (const name of names) expect(name).toContain('\0');
   });
 
-  it.each([0, 1, NaN])('refuses %d samples', async (samples) => {
+  it.each([0, 1, 2.5, NaN])('refuses %d samples', async (samples) => {
     await expect(samplePosterior(job, { ...options, samples })).rejects.toThrow(UserError);
   });
 });
@@ -84,4 +84,19 @@ it('deviation is that of the samples, rms over channels', () => {
   expect([...mean.data]).toEqual([2, 0, 5, 8]);
   // Variances 2 and 0 at the left pixel, 0 and 18 at the right one.
   expect(deviation).toEqual(tensor([1, 1, 2], Float32Array.of(1, 3)));
+});
+
+it.each([
+  ['a larger one', [3, 2, 2], /samples: images of different shapes, \[3,1,2\] and \[3,2,2\]/],
+  ['a smaller one', [1, 1, 2], /different shapes, \[3,1,2\] and \[1,1,2\]/],
+  ['a batch', [1, 3, 1, 2], /different shapes, \[3,1,2\] and \[1,3,1,2\]/],
+])('samples beside which there is %s have no mean', (_, shape, message) => {
+  const call = () => posteriorOf([zeros([3, 1, 2]), zeros(shape)]);
+  expect(call).toThrow(UserError);
+  expect(call).toThrow(message);
+});
+
+it('batches are no samples', () => {
+  const batch = zeros([1, 3, 2, 2]);
+  expect(() => posteriorOf([batch, batch])).toThrow(/expected an image \[C,H,W\], got \[1,3,2,2\]/);
 });
