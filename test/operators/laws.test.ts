@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { differentiate } from '../../src/autodiff/differentiate.ts';
 import { operatorGraph, operatorInputs, ports } from '../../src/guided/guided.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
+import type { Graph } from '../../src/onnx/graph.ts';
 import { boxMask, randomMask } from '../../src/operators/inpainting.ts';
 import type { ImageShape, Operator } from '../../src/operators/operator.ts';
 import { operators } from '../../src/operators/operators.ts';
@@ -150,5 +151,45 @@ describe.each(all)('$name', ({ operator, image, averages, spectrumError = 1e-5 }
     const ones = tensor(x.shape, new Float32Array(x.data.length).fill(0.7));
     const { y } = await runGraph(graph, feedsOf(operator, ones));
     for (const value of y!.data) expect(value).toBeCloseTo(0.7, 5);
+  });
+});
+
+describe('a signature', () => {
+  const image: ImageShape = [3, 24, 36];
+  const blur = (shape: [number, number], taps: Float32Array): Operator =>
+    operators.kernelBlur({ kernel: tensor(shape, taps) });
+  /** Of each kind those that differ in one thing. */
+  const alike: Record<keyof typeof operators, readonly Operator[]> = {
+    inpainting: [
+      operators.inpainting({ mask: randomMask(24, 36, key) }),
+      operators.inpainting({ mask: randomMask(24, 36, noiseKey(2, 'laws')) }),
+    ],
+    superResolution: [2, 3, 4].map((scale) => operators.superResolution({ scale })),
+    gaussianBlur: [
+      operators.gaussianBlur({ size: 61, std: 3 }),
+      operators.gaussianBlur({ size: 61, std: 2 }),
+      operators.gaussianBlur({ size: 5, std: 3 }),
+    ],
+    kernelBlur: [
+      blur([3, 5], skewed.data),
+      blur([3, 5], skewed.data.toReversed()),
+      blur([5, 3], skewed.data),
+    ],
+  };
+
+  // Within a batch, from batch to batch and in the cache, it is all that a graph is known by.
+  it('stands for one graph, which with its parameters computes what each computes alone', async () => {
+    const x = randomTensor('x', [1, ...image]);
+    const known = new Map<string, Graph>();
+    for (const operator of Object.values(alike).flat()) {
+      const own = operatorGraph(operator, image);
+      const shared = known.get(operator.signature) ?? own;
+      known.set(operator.signature, shared);
+      const feeds = feedsOf(operator, x);
+      const [found, expected] = [await runGraph(shared, feeds), await runGraph(own, feeds)];
+      expect([operator.signature, found]).toEqual([operator.signature, expected]);
+    }
+    // What differs in parameters only does share one.
+    expect(known.size).toBe(10);
   });
 });

@@ -102,6 +102,20 @@ describe('super-resolution', () => {
     expect([...data.subarray(8)].reverse()).toEqual([...data.subarray(0, 8)]);
   });
 
+  // MATLAB's contributions() in imresize.m, for 'bicubic' with antialiasing, evaluated in Python's
+  // fractions: u = x s + (1 - s) / 2, cubic((u - i) / s) / s, over their sum, indices mirrored.
+  it.each([
+    [16, 4, 0, 4096, [1144, 1080, 938, 670, 354, 86, -49, -75, -45, -7, 0, 0, 0, 0, 0, 0]],
+    [16, 4, 1, 4096, [-120, -56, 93, 399, 745, 987, 987, 745, 399, 93, -49, -75, -45, -7, 0, 0]],
+    [9, 3, 0, 81, [30, 27, 19, 8, 0, -2, -1, 0, 0]],
+    [9, 3, 1, 27, [-1, 0, 3, 7, 9, 7, 3, 0, -1]],
+    [9, 3, 2, 81, [0, 0, -1, -2, 0, 8, 19, 27, 30]],
+  ])('has the weights of imresize: %i by %i, row %i', (size, factor, row, over, weights) => {
+    const { data } = reductionMatrix(size, factor);
+    const found = [...data.subarray(row * size, (row + 1) * size)];
+    expect(found).toEqual(weights.map((w) => expect.closeTo(w / over, 12)));
+  });
+
   it('refuses sizes that do not divide', () => {
     expect(() => operators.superResolution({ scale: 4 }).measured([3, 10, 12])).toThrow(
       /12×10 does not divide by 4/,
@@ -136,26 +150,66 @@ describe('super-resolution', () => {
 });
 
 describe('inpainting masks', () => {
-  it('hides exactly ⌊HWp⌋ pixels, p between 0.3 and 0.7, differently by key', () => {
-    const fractions = Array.from({ length: 20 }, (_, i) => {
+  const drawn = ({ shape: [, , w = 0], data }: Tensor): string[] =>
+    Array.from({ length: data.length / w }, (_, y) =>
+      Array.from(data.subarray(y * w, (y + 1) * w), (kept) => (kept ? '.' : '#')).join(''),
+    );
+
+  // Printed by the Philox in Python integers of noise.test.ts: p = 0.3 + 0.4 u_0, and the ⌊HWp⌋
+  // pixels of the smallest u_i + 1 are hidden.
+  it('hides the pixels of the smallest draws', () =>
+    expect(drawn(randomMask(6, 8, key))).toEqual([
+      '.####.#.',
+      '#...#.##',
+      '....#.##',
+      '.#.#..##',
+      '.##.#.##',
+      '###.####',
+    ]));
+
+  it('hides exactly ⌊HWp⌋ pixels, p anywhere between 0.3 and 0.7 by key', () => {
+    const fractions = Array.from({ length: 200 }, (_, i) => {
       const mask = randomMask(16, 24, noiseKey(i, 'mask'));
       return mask.data.filter((v) => v === 0).length / mask.data.length;
     });
-    for (const p of fractions) expect(p).toBeGreaterThan(0.29);
-    for (const p of fractions) expect(p).toBeLessThanOrEqual(0.7);
-    expect(new Set(fractions).size).toBeGreaterThan(15);
+    expect(Math.min(...fractions)).toBeGreaterThan(0.299);
+    expect(Math.min(...fractions)).toBeLessThan(0.31);
+    expect(Math.max(...fractions)).toBeGreaterThan(0.69);
+    expect(Math.max(...fractions)).toBeLessThanOrEqual(0.7);
     expect(randomMask(16, 24, key)).toEqual(randomMask(16, 24, key));
   });
 
-  it('hides a box of half the side, 16/256 of the side away from the edges', () => {
-    for (let i = 0; i < 20; i++) {
-      const mask = boxMask(64, 64, noiseKey(i, 'box'));
-      const hidden = [...mask.data.keys()].filter((j) => mask.data[j] === 0);
-      expect(hidden).toHaveLength(32 * 32);
-      const rows = hidden.map((j) => Math.floor(j / 64));
-      expect(Math.min(...rows)).toBeGreaterThanOrEqual(4);
-      expect(Math.max(...rows)).toBeLessThan(60);
-    }
+  /** The first and the last of the rows and columns that are hidden, which must be a box. */
+  function box(mask: Tensor): { rows: [number, number]; columns: [number, number] } {
+    const [, , w = 0] = mask.shape;
+    const hidden = [...mask.data.keys()].filter((i) => mask.data[i] === 0);
+    const ends = (all: number[]): [number, number] => [Math.min(...all), Math.max(...all)];
+    const rows = ends(hidden.map((i) => Math.floor(i / w)));
+    const columns = ends(hidden.map((i) => i % w));
+    expect(hidden).toHaveLength((rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1));
+    return { rows, columns };
+  }
+
+  // Printed as the random mask was: u_0 places the rows, u_1 the columns.
+  it.each([
+    [0, { rows: [24, 55], columns: [15, 62] }],
+    [2, { rows: [16, 47], columns: [12, 59] }],
+    [3, { rows: [19, 50], columns: [22, 69] }],
+  ])('hides a box where key %i says', (i, place) =>
+    expect(box(boxMask(64, 96, noiseKey(i, 'box')))).toEqual(place),
+  );
+
+  it('hides a box of half the sides, anywhere but within 16/256 of them from the edges', () => {
+    const boxes = Array.from({ length: 200 }, (_, i) => box(boxMask(64, 96, noiseKey(i, 'box'))));
+    for (const { rows, columns } of boxes)
+      expect([rows[1] - rows[0], columns[1] - columns[0]]).toEqual([31, 47]);
+    const extent = (spans: [number, number][]) => [
+      Math.min(...spans.map(([first]) => first)),
+      Math.max(...spans.map(([, last]) => last)),
+    ];
+    // Four rows and six columns at the edges stay; so many boxes come near to them.
+    expect(extent(boxes.map(({ rows }) => rows))).toEqual([4, 58]);
+    expect(extent(boxes.map(({ columns }) => columns))).toEqual([6, 88]);
   });
 
   it('refuses a mask of another size, or with greys', () => {

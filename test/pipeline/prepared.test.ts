@@ -5,7 +5,7 @@ import { openCache, type Cache } from '../../src/cache/cache.ts';
 import { seal } from '../../src/cache/entry.ts';
 import { writeGraph } from '../../src/onnx/write.ts';
 import { superResolution } from '../../src/operators/superresolution.ts';
-import { gaussianBlur } from '../../src/operators/blur.ts';
+import { gaussianBlur, kernelBlur } from '../../src/operators/blur.ts';
 import type { Operator } from '../../src/operators/operator.ts';
 import { loadModel } from '../../src/pipeline/model.ts';
 import { openRestorer } from '../../src/pipeline/restore.ts';
@@ -88,10 +88,20 @@ describe('the cache of derived graphs', () => {
     expect(await graphs(cache)).toBe(3);
     await sampled({ cache, operator: superResolution({ scale: 2 }), side: 8 });
     expect(await graphs(cache)).toBe(4);
+    // Of one size, and one the other's mirror image.
+    for (const taps of [
+      [0.6, 0.3, 0.1],
+      [0.1, 0.3, 0.6],
+    ])
+      await sampled({
+        cache,
+        operator: kernelBlur({ kernel: tensor([1, 3], Float32Array.from(taps)) }),
+      });
+    expect(await graphs(cache)).toBe(6);
     await write(1);
     try {
       const other = await sampled({ cache });
-      expect(await graphs(cache)).toBe(6);
+      expect(await graphs(cache)).toBe(8);
       expect(other).toEqual(await sampled({}));
     } finally {
       await write(0);
