@@ -158,6 +158,40 @@ describe('backward guidance', () => {
     x0.data.forEach((v, i) => expect(Math.abs(v - estimate.x0.data[i]!)).toBeCloseTo(0.05, 4));
   });
 
+  // import torch
+  // x = torch.nn.Parameter(torch.tensor([0.5, -1, 2, 0.25], dtype=torch.float64))
+  // adam = torch.optim.Adam([x], lr=0.1)
+  // for g in ([1, -2, 3, 0.5], [-3, 0.5, 2, 0.001], [2, 4, -1, -7]):
+  //   x.grad = torch.tensor(g, dtype=torch.float64); adam.step(); print(x.tolist())
+  it('takes the steps of torch.optim.Adam', async () => {
+    const given = [
+      [1, -2, 3, 0.5],
+      [-3, 0.5, 2, 0.001],
+      [2, 4, -1, -7],
+    ];
+    const expected = [
+      [0.400000001, -0.9000000005, 1.9000000003333333, 0.15000000199999997],
+      [0.44941898410874415, -0.8530531837013348, 1.802964787904343, 0.08284541109547831],
+      [0.4475402146763485, -0.8932356432002709, 1.7477755984856143, 0.1428699403235248],
+    ];
+    const of = (values: readonly number[]): Tensor => ({
+      shape: [1, 1, 2, 2],
+      data: Float32Array.from(values),
+    });
+    const seen: number[][] = [];
+    const last = await withBackward(none, { steps: 3, rate: 0.1 }).estimate!({
+      ...estimate,
+      x0: of([0.5, -1, 2, 0.25]),
+      descend: async ({ data }) => {
+        const gradient = of(given[seen.length]!);
+        seen.push([...data]);
+        return { loss: Float64Array.of(0), gradient };
+      },
+    });
+    const found = [...seen.slice(1), [...last.data]];
+    expect(found).toEqual(expected.map((x) => x.map((v) => expect.closeTo(v, 6))));
+  });
+
   it('starts from what forward guidance made', async () => {
     const forward = universal({ strength: 2 });
     const both = withBackward(forward, { steps: 1, rate: 1e-9 });

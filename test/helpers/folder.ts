@@ -1,6 +1,6 @@
 /** Temporary folders of a test file, removed at its end. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
@@ -12,8 +12,9 @@ afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
+/** By the name that the system itself gives it, also where the folder for such is a symbolic link. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'dsg-test-'));
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'dsg-test-'));
   folders.push(folder);
   return folder;
 }

@@ -108,6 +108,29 @@ describe('time travel', () => {
       );
   });
 
+  it('goes back from where the last pass ended, also where it averages', async () => {
+    const shape = [1, 2, 1, 1];
+    const [seen, ends]: [Float32Array[], Float32Array[]] = [[], []];
+    const denoise: Denoise = async (x, step, want) => {
+      seen.push(x.data);
+      const denoised = await exactDenoise(prior)(x, step, want);
+      // With one step left, it ends at x0.
+      ends.push(denoised.x0.data);
+      return denoised;
+    };
+    const travel = { passes: () => 3, averages: () => true, noise: noiseOf(3, shape) };
+    const steps = linearSteps(3).slice(-1);
+    await run(ddim({ eta: 1 })(input(1, 3, { denoise, travel, steps })));
+    const { beta } = steps[0]!;
+    for (const pass of [1, 2]) {
+      const z = noiseOf(3, shape)(steps[0]!, pass - 1).data;
+      const back = [...z].map(
+        (v, i) => Math.sqrt(1 - beta) * ends[pass - 1]![i]! + Math.sqrt(beta) * v,
+      );
+      expect([...seen[pass]!]).toEqual(back.map((v) => expect.closeTo(v, 6)));
+    }
+  });
+
   it('goes back by the forward process: √(1−β) x′ + √β z', async () => {
     const shape = [1, 2, 1, 1];
     const seen: Float32Array[] = [];

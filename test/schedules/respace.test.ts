@@ -56,6 +56,9 @@ const SPACED = [
   ['trailing', 5, [199, 399, 599, 799, 999]],
   ['trailing', 7, [142, 285, 428, 570, 713, 856, 999]],
   ['linspace', 5, [0, 250, 500, 749, 999]],
+  // Every other position is a half: its numpy.round(numpy.arange(1000, 0, -1000 / 16)) - 1 alone.
+  // prettier-ignore
+  ['trailing', 16, [61, 124, 187, 249, 311, 374, 437, 499, 561, 624, 687, 749, 811, 874, 937, 999]],
 ] as const;
 
 describe('spacings of diffusers', () => {
