@@ -112,6 +112,18 @@ test('what was used longest ago goes when there is too much', async () => {
   expect(await ask(cache, { a: 2 })).toBe(true);
 });
 
+test('to be found is to be used', async () => {
+  const { cache, folder } = open({ limit: 20 });
+  await ask(cache, { a: 1 });
+  await ask(cache, { a: 2 });
+  used(folder, { a: 1 }, 1);
+  used(folder, { a: 2 }, 2);
+  expect(await ask(cache, { a: 1 })).toBe(false);
+  await ask(cache, { a: 3 });
+  expect(await ask(cache, { a: 1 })).toBe(false);
+  expect(await ask(cache, { a: 2 })).toBe(true);
+});
+
 test('an entry beyond the limit is not kept, which is noted', async () => {
   const { cache, notes } = open({ limit: 5 });
   const made = await cache.entry({ a: 1 }, async (at) => writeFileSync(join(at, 'file'), '123456'));
