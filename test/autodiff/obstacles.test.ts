@@ -6,7 +6,7 @@ import { differentiate } from '../../src/autodiff/differentiate.ts';
 import { UserError } from '../../src/errors.ts';
 import type { Attributes } from '../../src/onnx/attributes.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
-import { emptyGraph, type Graph } from '../../src/onnx/graph.ts';
+import { emptyGraph, type Graph, type Value } from '../../src/onnx/graph.ts';
 
 function oneNode(type: string, shapes: number[][], attributes: Attributes, opset = 17): Graph {
   const b = new GraphBuilder(emptyGraph('model', opset));
@@ -44,6 +44,36 @@ test.each<[string, Graph]>([
     oneNode('Attention', [heads, heads, heads, [3, 3], heads, heads], {}, 23),
   ],
 ])('%s', (reason, graph) => expect(() => differentiate(graph, { wrt: 'x0' })).toThrow(reason));
+
+/** The inputs after x. */
+type Rest = (b: GraphBuilder) => (Value | undefined)[];
+
+const indices: Rest = (b) => [b.ints([0, 2]), b.constant([5, 6])];
+const tuples: Rest = (b) => [b.constant([0, 2], 'int64', [2, 1]), b.constant([5, 6])];
+const training: Rest = (b) => [b.constant(0.5), b.constant(1, 'bool', [])];
+const mayTrain: Rest = (b) => [undefined, b.input('train', 'bool', [])];
+const crop: Rest = (b) => [b.constant([0, 0, 0.2, 0.2, 1, 1, 0.8, 0.8]), b.constant([1, 1, 2, 2])];
+
+test.each<[reason: string, operator: string, shape: number[], rest: Rest, attributes: Attributes]>([
+  ...['mul', 'max', 'min'].flatMap((reduction): [string, string, number[], Rest, Attributes][] => [
+    [`its reduction is ${reduction}`, 'ScatterElements', [4], indices, { reduction }],
+    [`its reduction is ${reduction}`, 'ScatterND', [4], tuples, { reduction }],
+  ]),
+  ['training mode draws at random', 'Dropout', [4], training, {}],
+  ['its input 2 is not a constant', 'Dropout', [4], mayTrain, {}],
+  [
+    'it crops to a region of interest',
+    'Resize',
+    [1, 1, 4, 4],
+    crop,
+    { coordinate_transformation_mode: 'tf_crop_and_resize' },
+  ],
+])('%s: %s', (reason, operator, shape, rest, attributes) => {
+  const b = new GraphBuilder(emptyGraph('model', 17));
+  const x = b.input('x', 'float32', shape);
+  b.output(b.op(operator, [x, ...rest(b)], attributes), 'y');
+  expect(() => differentiate(b.graph, { wrt: 'x' })).toThrow(reason);
+});
 
 test('a float input that there is no rule for', () => {
   const b = new GraphBuilder(emptyGraph('model', 17));

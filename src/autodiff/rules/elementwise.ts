@@ -1,5 +1,6 @@
 /** Gradients of elementwise operators. g: gradient of the output, y: the output. */
 import type { Value } from '../../onnx/graph.ts';
+import { constantInputs } from '../constant-inputs.ts';
 import { every, noGradient, rule, unless, type RuleContext, type RuleTable } from '../rule.ts';
 import { floatAttr, stringAttr } from '../../onnx/attributes.ts';
 
@@ -132,7 +133,8 @@ export const elementwise: RuleTable = {
   Identity: rule(({ g }) => g),
   // Outside of training a Dropout passes its input through.
   Dropout: unless(
-    (v) => (v.constant(2)?.[0] ? 'training mode draws at random' : undefined),
+    (v) =>
+      constantInputs(2)(v) ?? (v.constant(2)?.[0] ? 'training mode draws at random' : undefined),
     rule(({ g }) => g, null),
   ),
   Cast: rule(({ b, g, x }) => b.cast(g, x.dtype)),
