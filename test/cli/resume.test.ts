@@ -168,10 +168,10 @@ describe('what killed runs leave', () => {
   it('is cleared by the next run, and what living runs are writing is not', async () => {
     const out = fresh();
     await mkdir(join(out, 'deep'), { recursive: true });
-    // A process that has come and gone; this very process.
+    // A process that has come and gone; this very process; what has the number of the first elsewhere.
     const { pid } = spawnSync(process.execPath, ['--version']);
     const dead = temporaryName().replace(`-${process.pid}-`, `-${pid}-`);
-    const [alive, foreign] = [temporaryName(), `.dsg-01234567-1-${'0'.repeat(36)}.tmp`];
+    const [alive, foreign] = [temporaryName(), `.dsg-01234567-${pid}-${'0'.repeat(36)}.tmp`];
     for (const name of [dead, `deep/${dead}`, alive, foreign]) writeFileSync(join(out, name), 'x');
     expectDone(await run(out));
     const left = filesIn(out).filter((name) => name.includes('.tmp'));
