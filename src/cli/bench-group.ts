@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { UserError } from '../errors.ts';
+import type { UserError } from '../errors.ts';
 import { writeAtomic } from '../files/atomic.ts';
 import { makeFolder } from '../files/folder.ts';
 import { catalogue, type Scores } from '../metrics/catalogue.ts';

@@ -7,7 +7,7 @@ import type { ImageShape } from '../operators/operator.ts';
 import { findFeatureCard } from '../pipeline/feature-card.ts';
 import { loadLosses, type Wish } from '../pipeline/losses.ts';
 import { sha256 } from '../files/sha256.ts';
-import { lossOptions } from './loss-options.ts';
+import type { lossOptions } from './loss-options.ts';
 import type { Values } from './options.ts';
 
 export interface Aims {

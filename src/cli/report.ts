@@ -1,5 +1,5 @@
 /** What a command says of its results: lines for people, or one JSON document. */
-import { UserError } from '../errors.ts';
+import type { UserError } from '../errors.ts';
 import { located, printUserError } from './errors.ts';
 import { painter, type Io } from './io.ts';
 

@@ -1,7 +1,7 @@
 /** Constants behind Constant nodes, aliases and casts. */
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import {
-  AttributeProtoSchema,
+  type AttributeProtoSchema,
   AttributeProto_AttributeType as Kind,
   GraphProtoSchema,
   ModelProtoSchema,

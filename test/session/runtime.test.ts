@@ -1,5 +1,5 @@
 /** What a derived graph is bound to, on a machine of which /proc/cpuinfo says something else. */
-import * as fs from 'node:fs';
+import type * as fs from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { runtimeOf } from '../../src/session/runtime.ts';
 
