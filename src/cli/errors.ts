@@ -20,7 +20,7 @@ export function fail(error: unknown, io: Io): number {
   const say = (line: string): unknown => io.stderr.write(`${line}\n`);
   // Commander has printed its message and usage, or help, by now.
   if (error instanceof CommanderError) return error.exitCode;
-  if (io.signal?.aborted) {
+  if (isInterruption(error, io.signal)) {
     say(`${paint('yellow', 'interrupted:')} images finished before stay`);
     return 130;
   }
@@ -31,6 +31,15 @@ export function fail(error: unknown, io: Io): number {
   say(`${paint('red', 'error:')} ${error instanceof Error ? (error.stack ?? error) : error}`);
   say(`${paint('cyan', 'hint:')} this is a defect of dsg; please report it with what is above`);
   return 2;
+}
+
+/** Whether an error is the interruption itself, or follows from it; others may come after it, as of a full disk. */
+function isInterruption(error: unknown, signal: AbortSignal | undefined): boolean {
+  if (!signal?.aborted) return false;
+  if (error === signal.reason) return true;
+  return (
+    error instanceof Error && (error.name === 'AbortError' || isInterruption(error.cause, signal))
+  );
 }
 
 /** `error: ...` and `hint: ...`, a line each; `where` goes before a message that does not name it. */

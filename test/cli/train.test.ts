@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../helpers/folder.ts';
@@ -77,6 +77,20 @@ describe('dsg train', () => {
     expect(resumed.stderr).toContain('resume: from step 2 of 6');
     for (const kind of ['onnx', 'card.json', 'training.safetensors', 'training.csv'])
       expect(bytes(`again/whole.${kind}`).equals(bytes(`whole.${kind}`))).toBe(true);
+  });
+
+  it('says so where Ctrl-C cannot save', async () => {
+    const interrupt = new AbortController();
+    const stopped = await train('unsaved', ['--steps', '6'], {
+      signal: interrupt.signal,
+      watch(text) {
+        if (!text.startsWith('step 2/6')) return;
+        mkdirSync(at('unsaved.onnx'));
+        interrupt.abort();
+      },
+    });
+    expect(stopped.code).toBe(1);
+    expect(stopped.stderr).toContain('unsaved.onnx: it is not a regular file');
   });
 
   it('goes on for longer, from a log that ran ahead of the checkpoint', async () => {
