@@ -21,17 +21,20 @@ export interface Listed {
   readonly used: Date;
 }
 
+/** Leaves files in a folder, and gives what is to be said of them. */
+export type Fill = (folder: string) => Promise<unknown>;
+
 export interface Cache {
   readonly place: Place;
   /**
-   * The entry of a key; if there is none, or it is damaged, what `make` leaves in an empty folder and
-   * says of it. The same key is made once at a time in a process; other processes may make it too,
-   * and the first to finish counts.
+   * The entry of a key. If there is none, or it is damaged, `make` is asked for what fills an empty
+   * folder. The same key is made once at a time in a process; other processes may make it too, and the
+   * first to finish counts.
    * @param key anything that JSON holds; equal JSON means the same entry
-   * @returns undefined where nothing can be kept, which was noted
-   * @throws what `make` throws
+   * @returns undefined where nothing can be kept, as where the disk is full, which was noted
+   * @throws what `make` throws; what filling the folder throws counts as nothing to be kept
    */
-  entry(key: object, make: (folder: string) => Promise<unknown>): Promise<Entry | undefined>;
+  entry(key: object, make: () => Promise<Fill>): Promise<Entry | undefined>;
   /**
    * What `compute` makes of a file's content, remembered for as long as the file keeps its size and
    * time of change.
@@ -76,62 +79,39 @@ export function openCache({ folder, limit, note = () => undefined }: CacheOption
     await discard(at(id));
   }
 
-  async function store(
-    id: string,
-    make: (folder: string) => Promise<unknown>,
-  ): Promise<Entry | undefined> {
+  async function store(id: string, fill: Fill): Promise<Entry | undefined> {
     const temporary = at(temporaryName());
     try {
       await mkdir(temporary, { recursive: true, mode: 0o700 });
-    } catch (error) {
-      return without(error);
-    }
-    try {
-      const about = await make(temporary);
-      const sealed = await attempt(() => seal(temporary, id, about));
-      if (!sealed) return undefined;
+      const about = await fill(temporary);
+      const sealed = await seal(temporary, id, about);
       if (sizeOf(sealed) > limit) {
         note(
           `cache: ${sizeOf(sealed)} bytes are not kept, DSG_CACHE_SIZE is ${limit} (${entries})`,
         );
         return undefined;
       }
-      const moved = await attempt(() => moveInto(temporary, id));
-      if (!moved) return undefined;
+      await moveInto(temporary, id);
       await makeRoom(id);
       return { folder: at(id), about };
     } catch (error) {
-      // The disk may be full; whatever else went wrong goes wrong without the cache too.
-      if (isFileError(error)) return without(error);
-      throw error;
+      // The disk may be full, and whoever fills says so in words of its own; a fault of what was to be
+      // kept shows without the cache too.
+      if (!noted) note(`cache: nothing is kept in ${folder}: ${(error as Error).message}`);
+      noted = true;
+      return undefined;
     } finally {
       await discard(temporary);
     }
   }
 
   /** Puts a finished entry in its place, unless another process was faster. */
-  async function moveInto(temporary: string, id: string): Promise<true> {
+  async function moveInto(temporary: string, id: string): Promise<void> {
     try {
       await rename(temporary, at(id));
     } catch (error) {
       if (!(await find(id))) throw error;
     }
-    return true;
-  }
-
-  async function attempt<T>(action: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await action();
-    } catch (error) {
-      return without(error);
-    }
-  }
-
-  /** Says once why nothing is kept. */
-  function without(error: unknown): undefined {
-    if (!noted) note(`cache: nothing is kept in ${folder}: ${(error as Error).message}`);
-    noted = true;
-    return undefined;
   }
 
   /** Removes what was used longest ago until the rest fits, and what killed processes left. */
@@ -166,7 +146,7 @@ export function openCache({ folder, limit, note = () => undefined }: CacheOption
       const id = idOf(key);
       const going = making.get(id);
       if (going) return going;
-      const made = (async () => (await find(id)) ?? (await store(id, make)))();
+      const made = (async () => (await find(id)) ?? (await store(id, await make())))();
       making.set(id, made);
       const done = (): unknown => making.delete(id);
       made.then(done, done);
@@ -210,9 +190,4 @@ async function isThere(folder: string): Promise<boolean> {
 
 function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
-}
-
-function isFileError(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return typeof code === 'string' && ['ENOSPC', 'EDQUOT', 'EACCES', 'EROFS', 'EIO'].includes(code);
 }

@@ -98,11 +98,13 @@ export async function openDerived(
   const settings = { runtime, precision, memory, recipe };
   const key = { code: codeRevision(), content, card: model.card, ...settings };
   const { graph, shapes } = recipe;
-  const entry = await cache.entry(key, async (folder): Promise<About> => {
+  const entry = await cache.entry(key, async () => {
     const derived = await derive();
-    await prepareGraph(derived.graph, folder, session);
-    const { verdict } = derived;
-    return { model: model.file, graph, device, shapes, ...(verdict && { verdict }) };
+    return async (folder): Promise<About> => {
+      await prepareGraph(derived.graph, folder, session);
+      const { verdict } = derived;
+      return { model: model.file, graph, device, shapes, ...(verdict && { verdict }) };
+    };
   });
   if (!entry) return openUncached();
   try {

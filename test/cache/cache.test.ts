@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { idOf, openCache, type Cache } from '../../src/cache/cache.ts';
+import { UserError } from '../../src/errors.ts';
 import { temporaryName } from '../../src/files/leftovers.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 
@@ -38,7 +39,7 @@ function used(folder: string, key: object, hour: number): void {
 /** Makes an entry of one file; tells whether it had to be made. */
 async function ask(cache: Cache, key: object, content = 'content'): Promise<boolean> {
   let made = false;
-  const entry = await cache.entry(key, async (folder) => {
+  const entry = await cache.entry(key, async () => async (folder) => {
     made = true;
     writeFileSync(join(folder, 'file'), content);
     return { of: key };
@@ -126,7 +127,8 @@ test('to be found is to be used', async () => {
 
 test('an entry beyond the limit is not kept, which is noted', async () => {
   const { cache, notes } = open({ limit: 5 });
-  const made = await cache.entry({ a: 1 }, async (at) => writeFileSync(join(at, 'file'), '123456'));
+  const fill = async (at: string): Promise<void> => writeFileSync(join(at, 'file'), '123456');
+  const made = await cache.entry({ a: 1 }, async () => fill);
   expect(made).toBeUndefined();
   expect(notes).toEqual([expect.stringMatching(/6 bytes are not kept, DSG_CACHE_SIZE is 5/)]);
   expect(await cache.list()).toEqual([]);
@@ -136,7 +138,8 @@ test('where nothing can be written there is no cache, which is noted once', asyn
   const file = join(root, 'file');
   writeFileSync(file, '');
   const { cache, notes } = open({ folder: join(file, 'below') });
-  for (const a of [1, 2]) expect(await cache.entry({ a }, async () => ({}))).toBeUndefined();
+  for (const a of [1, 2])
+    expect(await cache.entry({ a }, async () => async () => ({}))).toBeUndefined();
   expect(notes).toEqual([expect.stringMatching(/^cache: nothing is kept in .*ENOTDIR/)]);
 });
 
@@ -146,8 +149,19 @@ test('what making an entry throws is thrown, and nothing is left', async () => {
     throw new RangeError('no');
   });
   await expect(failing).rejects.toThrow('no');
-  expect(readdirSync(join(folder, 'graphs'))).toEqual([]);
+  expect(existsSync(folder)).toBe(false);
   expect(await ask(cache, { a: 1 })).toBe(true);
+});
+
+test('an entry that cannot be written is done without, which is noted once', async () => {
+  const { cache, folder, notes } = open();
+  const full = async (at: string): Promise<void> => {
+    writeFileSync(join(at, 'file'), 'half');
+    throw new UserError('Protobuf serialization failed.');
+  };
+  for (const a of [1, 2]) expect(await cache.entry({ a }, async () => full)).toBeUndefined();
+  expect(notes).toEqual([`cache: nothing is kept in ${folder}: Protobuf serialization failed.`]);
+  expect(readdirSync(join(folder, 'graphs'))).toEqual([]);
 });
 
 test('what killed processes left is removed', async () => {

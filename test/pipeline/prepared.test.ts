@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openCache, type Cache } from '../../src/cache/cache.ts';
@@ -121,6 +121,26 @@ describe('the cache of derived graphs', () => {
     } finally {
       await write(0);
     }
+  });
+
+  test('goes on without what cannot be written there', async () => {
+    const { cache, notes } = open();
+    const without = await sampled({});
+    const full: Cache = {
+      ...cache,
+      entry: (key, make) =>
+        cache.entry(key, async () => {
+          const fill = await make();
+          return async (folder) => {
+            // Where the optimized graph goes: something that no file can take the place of.
+            mkdirSync(join(folder, 'graph.onnx'));
+            return fill(folder);
+          };
+        }),
+    };
+    expect(await sampled({ cache: full })).toEqual(without);
+    expect(notes).toEqual([expect.stringContaining('cache: nothing is kept in ')]);
+    expect(await graphs(cache)).toBe(0);
   });
 
   test('does without an entry that ONNX Runtime refuses', async () => {
