@@ -1,10 +1,10 @@
 /** What was derived before, by what it was derived from: kept in folders, whole or not at all. */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { removeLeftovers, temporaryName } from '../files/leftovers.ts';
 import { describe, descriptionFile, seal, sizeOf, verify } from './entry.ts';
-import { remembered } from './digests.ts';
+import { forgetDigests, remembered } from './digests.ts';
 import type { Place } from './place.ts';
 
 /** An entry in use. */
@@ -127,7 +127,7 @@ export function openCache({ folder, limit, note = () => undefined }: CacheOption
   async function list(): Promise<Listed[]> {
     const found: Listed[] = [];
     for (const key of await namesIn(entries)) {
-      if (key.startsWith('.')) continue;
+      if (!isId(key)) continue;
       const [described, used] = await Promise.all([
         describe(at(key), key).catch((): undefined => undefined),
         stat(path.join(at(key), descriptionFile)).catch((): undefined => undefined),
@@ -157,8 +157,13 @@ export function openCache({ folder, limit, note = () => undefined }: CacheOption
     list,
     async clear() {
       const before = await list();
-      // The folder may be one that the user keeps other things in.
-      for (const own of [entries, digests]) await discard(own);
+      for (const { key } of before) await discard(at(key));
+      await forgetDigests(digests);
+      // The folders may be some that the user keeps other things in, and other processes may be at work.
+      for (const own of [entries, digests]) {
+        await removeLeftovers(own);
+        await rmdir(own).catch(() => undefined);
+      }
       return before.reduce((n, { bytes }) => n + bytes, 0);
     },
   };
@@ -167,6 +172,11 @@ export function openCache({ folder, limit, note = () => undefined }: CacheOption
 /** SHA-256 of a key's JSON, in hexadecimal. */
 export function idOf(key: object): string {
   return createHash('sha256').update(JSON.stringify(key)).digest('hex');
+}
+
+/** Whether an entry may have that name. */
+function isId(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name);
 }
 
 /** Marks a file as used now. */

@@ -1,6 +1,6 @@
 /** Digests of large files, not computed again while a file stays as it is. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { writeAtomic } from '../files/atomic.ts';
@@ -40,6 +40,13 @@ export async function remembered(
       .catch(() => undefined);
   }
   return digest;
+}
+
+/** Removes all that was remembered in a folder, as far as it can be, and nothing else from it. */
+export async function forgetDigests(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch((): string[] => []))
+    if (/^[0-9a-f]{64}\.json$/.test(name))
+      await rm(path.join(folder, name), { force: true }).catch(() => undefined);
 }
 
 async function readNote(file: string): Promise<z.infer<typeof record> | undefined> {

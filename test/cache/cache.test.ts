@@ -10,7 +10,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { idOf, openCache, type Cache } from '../../src/cache/cache.ts';
 import { UserError } from '../../src/errors.ts';
@@ -178,15 +178,30 @@ test('listing and clearing leave alone what is not the cache’s', async () => {
   await ask(cache, { a: 1 });
   await ask(cache, { a: 2 });
   used(folder, { a: 1 }, 1);
-  writeFileSync(join(folder, 'mine'), '');
+  // So may files of somebody who named a folder that was in use.
+  const mine = ['mine', 'graphs/mine/entry.json', 'graphs/plot.png', 'digests/mine.json'];
+  for (const name of mine) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), '');
+  }
+  const working = join(folder, 'graphs', temporaryName());
+  mkdirSync(working);
   const listed = await cache.list();
   expect(listed.map(({ about, bytes }) => ({ about, bytes }))).toEqual([
     { about: { of: { a: 2 } }, bytes: 7 },
     { about: { of: { a: 1 } }, bytes: 7 },
   ]);
   expect(await cache.clear()).toBe(14);
-  expect(existsSync(join(folder, 'mine'))).toBe(true);
+  for (const name of mine) expect(existsSync(join(folder, name))).toBe(true);
+  expect(existsSync(working)).toBe(true);
   expect(await cache.list()).toEqual([]);
+});
+
+test('what is not the cache’s does not go to make room', async () => {
+  const { cache, folder } = open({ limit: 10 });
+  mkdirSync(join(folder, 'graphs', 'mine'), { recursive: true });
+  for (const a of [1, 2]) await ask(cache, { a });
+  expect(readdirSync(join(folder, 'graphs')).sort()).toEqual([idOf({ a: 2 }), 'mine'].sort());
 });
 
 test('a digest is computed again only if the file changed', async () => {
