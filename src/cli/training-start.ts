@@ -9,7 +9,7 @@ import { modelOutput } from '../onnx/dims.ts';
 import type { OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { sameFile } from '../files/place.ts';
-import { sha256 } from '../files/sha256.ts';
+import { modelHash } from '../pipeline/content.ts';
 import { loadModel } from '../pipeline/model.ts';
 import type { Dataset } from '../training/dataset.ts';
 import { folder, type LabelledFile } from '../training/folder.ts';
@@ -147,8 +147,9 @@ async function givenNetwork(init: string, dataset: Dataset, values: TrainValues)
       },
     );
   const { overrides } = await cardOverrides(values);
-  const { onnx, card } = await loadModel(init, overrides);
-  const digest = await sha256(init);
+  const model = await loadModel(init, overrides);
+  const { onnx, card } = model;
+  const digest = await modelHash(model);
   const known = card.classes;
   const count = dataset.classes.length;
   if (!known && typeof values.classes === 'number')

@@ -2,20 +2,23 @@
 import path from 'node:path';
 import { differentiate } from '../autodiff/differentiate.ts';
 import { UserError } from '../errors.ts';
+import type { Stamps } from '../files/stamp.ts';
 import type { ClassifierNetwork } from '../guided/classifier.ts';
 import { showDims, type ModelInput } from '../onnx/dims.ts';
 import { isFloat } from '../onnx/dtype.ts';
-import { readModel, type OnnxModel } from '../onnx/read.ts';
+import type { OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import { showShape } from '../tensor/tensor.ts';
-import { contentOf } from './content.ts';
+import { contentOf, readStamped } from './content.ts';
 import { affine } from '../losses/preprocessing.ts';
 import { readFeatureCard, type FeatureCard } from './feature-card.ts';
 
 export interface Classifier {
   readonly file: string;
   readonly onnx: OnnxModel;
+  /** Of its files, as they were when it was read. */
+  readonly stamps: Stamps;
   /** Of its content. */
   readonly digest: string;
   readonly card: FeatureCard;
@@ -43,7 +46,7 @@ export async function loadClassifier(
   file: string,
   overrides: Readonly<Record<string, unknown>> = {},
 ): Promise<Classifier> {
-  const onnx = await readModel(file);
+  const { onnx, stamps } = await readStamped(file);
   const card = await readFeatureCard(file, overrides);
   const inputs = modelInputs(onnx);
   const all = inputs.map((i) => `${i.name} ${showDims(i)}`).join(', ');
@@ -71,8 +74,8 @@ export async function loadClassifier(
   const logits = card.output ?? outputs[0] ?? '';
   if (!outputs.includes(logits))
     throw new UserError(`${file}: no output '${logits}'; there are: ${outputs.join(', ')}`);
-  const digest = (await contentOf({ file, onnx })).join();
-  return { file, onnx, digest, card, image, timestep, logits };
+  const digest = (await contentOf({ file, onnx, stamps })).join();
+  return { file, onnx, stamps, digest, card, image, timestep, logits };
 }
 
 /**

@@ -6,12 +6,12 @@ import { showDims, type ModelInput } from '../onnx/dims.ts';
 import { isFloat } from '../onnx/dtype.ts';
 import { exposeValues } from '../onnx/expose.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { readModel, type OnnxModel } from '../onnx/read.ts';
+import type { OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import { showShape } from '../tensor/tensor.ts';
 import { findFeatureCard, type FeatureCard } from './feature-card.ts';
-import { contentOf } from './content.ts';
+import { contentOf, readStamped } from './content.ts';
 
 export interface LoadedNetwork extends LossNetwork {
   readonly file: string;
@@ -51,7 +51,7 @@ export function lossNetworks(): LossNetworks {
 async function openFile(
   file: string,
 ): Promise<(choose: Parameters<LossNetworks['load']>[1]) => LoadedNetwork> {
-  const onnx = await readModel(file);
+  const { onnx, stamps } = await readStamped(file);
   const inputs = modelInputs(onnx);
   const [image] = inputs;
   if (!image || image.shape.length !== 4 || !isFloat(image.dtype))
@@ -63,7 +63,7 @@ async function openFile(
   const resolved = new Map<string, Promise<Graph>>();
   const common = {
     name: path.basename(file),
-    digest: (await contentOf({ file, onnx })).join(),
+    digest: (await contentOf({ file, onnx, stamps })).join(),
     file,
     inputs,
     fixed: typeof height === 'number' && typeof width === 'number' ? { height, width } : undefined,

@@ -7,14 +7,16 @@ import { overrideCard, type CardOverrides } from '../card/override.ts';
 import { readCard } from '../card/read.ts';
 import { UserError } from '../errors.ts';
 import { isFolder } from '../files/read.ts';
+import type { Stamps } from '../files/stamp.ts';
 import { modelOutput, type ModelInput } from '../onnx/dims.ts';
 import { feedConstants } from '../onnx/feed.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { readModel, type OnnxModel } from '../onnx/read.ts';
+import type { OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { seenShape, type Size } from './canvas.ts';
+import { readStamped, readStampedPipeline, type ReadModel } from './content.ts';
 import { readPipeline } from './latent/read.ts';
-import type { Parts } from './latent/folder.ts';
+import { partsOf, type Parts } from './latent/folder.ts';
 import { betas } from '../schedules/betas.ts';
 import { unitRangeBetas } from '../schedules/unit-range.ts';
 import { resolveGraph } from '../session/resolve.ts';
@@ -27,6 +29,8 @@ export interface Model {
   /** Of a latent pipeline, the folder. */
   readonly file: string;
   readonly onnx: OnnxModel;
+  /** Of its files, as they were when it was read. */
+  readonly stamps: Stamps;
   readonly card: Card;
   /** What was inferred because the card does not say it, a line each. */
   readonly inferred: readonly string[];
@@ -51,17 +55,17 @@ export interface Model {
  */
 export async function loadModel(file: string, overrides: CardOverrides = {}): Promise<Model> {
   if (isFolder(file)) return loadPipeline(file, overrides);
-  const onnx = await readModel(file);
-  const { card, warnings } = await readCard(file, onnx);
-  return modelOf(onnx, overrideCard(card, overrides), warnings);
+  const read = await readStamped(file);
+  const { card, warnings } = await readCard(file, read.onnx);
+  return modelOf(read, overrideCard(card, overrides), warnings);
 }
 
 async function loadPipeline(folder: string, overrides: CardOverrides): Promise<Model> {
-  const pipeline = await readPipeline(folder);
-  const { parts, unet, channels, usualSide, scalingAssumed } = pipeline;
+  const pipeline = await readStampedPipeline(partsOf(folder), () => readPipeline(folder));
+  const { parts, unet, stamps, channels, usualSide, scalingAssumed } = pipeline;
   const beside = await readCard(parts.unet, unet);
   const given = overrideCard({ ...pipeline.card, ...beside.card }, overrides);
-  const { card, fixed, ...model } = modelOf(unet, given, [
+  const { card, fixed, ...model } = modelOf({ onnx: unet, stamps }, given, [
     ...pipeline.warnings,
     ...beside.warnings,
   ]);
@@ -87,7 +91,7 @@ async function loadPipeline(folder: string, overrides: CardOverrides): Promise<M
   };
 }
 
-function modelOf(onnx: OnnxModel, given: CardFile, warnings: readonly string[]): Model {
+function modelOf({ onnx, stamps }: ReadModel, given: CardFile, warnings: readonly string[]): Model {
   const { where: file } = onnx;
   const inputs = modelInputs(onnx);
   const outputs = (onnx.proto.graph?.output ?? []).map((o) => modelOutput(o, file));
@@ -102,6 +106,7 @@ function modelOf(onnx: OnnxModel, given: CardFile, warnings: readonly string[]):
   return {
     file,
     onnx,
+    stamps,
     card,
     inferred,
     warnings,

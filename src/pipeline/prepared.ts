@@ -8,14 +8,14 @@ import { openPrepared, prepareGraph } from '../session/prepared.ts';
 import { runtimeOf } from '../session/runtime.ts';
 import { openGraph, type Session, type SessionOptions } from '../session/session.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { contentOf } from './content.ts';
+import { contentOf, isReplaced, refuseMixed } from './content.ts';
 import type { Model } from './model.ts';
 import { once } from './once.ts';
 import { codeRevision } from './revision.ts';
 import { showError, trust, type Verdict } from './trust.ts';
 
 export interface Opening {
-  readonly model: Pick<Model, 'file' | 'onnx' | 'parts'> & { readonly card: object };
+  readonly model: Pick<Model, 'file' | 'onnx' | 'parts' | 'stamps'> & { readonly card: object };
   readonly session: SessionOptions;
   /** Where derived graphs are kept; nowhere if left out. */
   readonly cache?: Cache | undefined;
@@ -67,7 +67,7 @@ export interface Derivation {
  * On another device than the CPU it is first compared with the CPU, once for as long as the cache
  * remembers it.
  * @throws UserError if the device is not there, computes something else than the CPU, or refuses the
- * graph
+ * graph; or if weights on the disk are no longer those of the model that was read
  */
 export async function openDerived(
   { model, session, cache, note }: Opening,
@@ -90,8 +90,18 @@ export async function openDerived(
     note?.(`${where}: device ${device} agrees with the CPU to ${showError(worst)}`);
     return { graph: written, verdict };
   });
-  const openUncached = async (): Promise<Session> => openGraph((await derive()).graph, session);
+  const openUncached = async (): Promise<Session> => {
+    await refuseMixed(model);
+    return openGraph((await derive()).graph, session);
+  };
   if (!cache) return openUncached();
+  // What would be kept is of the network in memory, and its name of the one on the disk.
+  if (await isReplaced(model)) {
+    note?.(
+      `${model.file}: replaced after it was read; going on with what was read, without the cache`,
+    );
+    return openUncached();
+  }
   const runtime = runtimeOf(device);
   const content = await contentOf(model, cache);
   const { memory = 'balanced' } = session;
@@ -102,6 +112,7 @@ export async function openDerived(
     const derived = await derive();
     return async (folder): Promise<About> => {
       await prepareGraph(derived.graph, folder, session);
+      await refuseMixed(model);
       const { verdict } = derived;
       return { model: model.file, graph, device, shapes, ...(verdict && { verdict }) };
     };

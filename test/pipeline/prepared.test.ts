@@ -7,7 +7,8 @@ import { writeGraph } from '../../src/onnx/write.ts';
 import { superResolution } from '../../src/operators/superresolution.ts';
 import { gaussianBlur, kernelBlur } from '../../src/operators/blur.ts';
 import type { Operator } from '../../src/operators/operator.ts';
-import { loadModel } from '../../src/pipeline/model.ts';
+import { modelHash } from '../../src/pipeline/content.ts';
+import { loadModel, type Model } from '../../src/pipeline/model.ts';
 import { openRestorer } from '../../src/pipeline/restore.ts';
 import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
@@ -30,15 +31,16 @@ function open(): { cache: Cache; notes: string[] } {
 }
 
 interface Run {
+  readonly model?: Model;
   readonly cache?: Cache | undefined;
   readonly operator?: Operator;
   readonly side?: number;
 }
 
 /** Three guided steps out of four, so that both graphs run. */
-async function sampled({ cache, operator, side = 16 }: Run): Promise<Tensor> {
+async function sampled({ model, cache, operator, side = 16 }: Run): Promise<Tensor> {
   const restorer = openRestorer({
-    model: await loadModel(file),
+    model: model ?? (await loadModel(file)),
     method: { name: 'dsg', rate: 0.1, interval: 3 },
     sampler: { name: 'ddim', eta: 1 },
     steps: 4,
@@ -141,6 +143,37 @@ describe('the cache of derived graphs', () => {
     expect(await sampled({ cache: full })).toEqual(without);
     expect(notes).toEqual([expect.stringContaining('cache: nothing is kept in ')]);
     expect(await graphs(cache)).toBe(0);
+  });
+
+  test('never takes what was read for what is there now', async () => {
+    const { cache } = open();
+    const live = join(root, 'live', 'model.onnx');
+    // All in one file, so that all of it is read at once.
+    await writeGraph(probeNetwork({ seed: 3 }), live);
+    const old = await loadModel(live);
+    const before = await sampled({ model: old });
+    await writeGraph(probeNetwork({ seed: 4 }), live);
+    expect(await sampled({ model: old, cache })).toEqual(before);
+    expect(await graphs(cache)).toBe(0);
+    await expect(modelHash(old)).rejects.toThrow(
+      'model.onnx: it was replaced or changed after the model was read',
+    );
+    const replaced = await loadModel(live);
+    expect(await sampled({ model: replaced, cache })).toEqual(await sampled({ model: replaced }));
+  });
+
+  test('refuses weights that are not those of the model that was read', async () => {
+    const { cache } = open();
+    const old = await loadModel(file);
+    await write(5);
+    try {
+      const message = 'model.onnx.data was replaced or changed after the model was read';
+      for (const given of [{}, { cache }])
+        await expect(sampled({ model: old, ...given })).rejects.toThrow(message);
+      expect(await graphs(cache)).toBe(0);
+    } finally {
+      await write(0);
+    }
   });
 
   test('does without an entry that ONNX Runtime refuses', async () => {

@@ -2,11 +2,12 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { sha256 } from '../../../src/files/sha256.ts';
 import { readModel } from '../../../src/onnx/read.ts';
 import { writeGraph } from '../../../src/onnx/write.ts';
 import { canvasFor } from '../../../src/pipeline/canvas.ts';
 import { promptCondition } from '../../../src/pipeline/latent/prompt.ts';
-import { modelHash } from '../../../src/pipeline/content.ts';
+import { contentOf, modelHash } from '../../../src/pipeline/content.ts';
 import { graphFor, loadModel } from '../../../src/pipeline/model.ts';
 import { resolveGraph } from '../../../src/session/resolve.ts';
 import { copiedPipeline, pipelineFolder } from '../../helpers/latent.ts';
@@ -71,7 +72,10 @@ test('weights may be external data', async () => {
   await writeGraph(await resolveGraph(await readModel(file), { shapes }), file, {
     externalFrom: 64,
   });
-  const graph = await graphFor(await loadModel(folder), 1, { height: 64, width: 64 });
+  // However the folder is named.
+  const model = await loadModel(path.relative('.', folder));
+  expect(await contentOf(model)).toContain(await sha256(`${file}.data`));
+  const graph = await graphFor(model, 1, { height: 64, width: 64 });
   expect(graph.outputs[0]?.shape).toEqual([1, 4, 8, 8]);
 });
 
