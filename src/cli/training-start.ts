@@ -102,7 +102,7 @@ async function sizeFor({ size, init, ...values }: TrainValues): Promise<number> 
 export async function networkFor(dataset: Dataset, values: TrainValues): Promise<Start> {
   const start =
     values.init === undefined
-      ? newNetwork(dataset, values)
+      ? await newNetwork(dataset, values)
       : await givenNetwork(values.init, dataset, values);
   if (values.pUncond !== undefined && !start.label)
     throw new UserError('--p-uncond withholds the class, and the network is told none', {
@@ -111,22 +111,45 @@ export async function networkFor(dataset: Dataset, values: TrainValues): Promise
   return start;
 }
 
-function newNetwork(dataset: Dataset, values: TrainValues): Start {
+/** Fields of a card that are free to choose for a new network; the others say what it is. */
+const freeFields = new Set([
+  'description',
+  'prediction',
+  'clip',
+  'range',
+  'schedule',
+  'rescaleTimesteps',
+  'timestepScale',
+  'presets',
+  'license',
+  'source',
+]);
+
+async function newNetwork(dataset: Dataset, values: TrainValues): Promise<Start> {
+  const { overrides } = await cardOverrides(values);
+  const fixed = Object.keys(overrides).filter((name) => !freeFields.has(name.split('.')[0] ?? ''));
+  if (fixed.length > 0)
+    throw new UserError(`card: a new network has its own ${fixed.join(', ')}`, {
+      hint: `leave them out; to choose are ${[...freeFields].join(', ')}`,
+    });
   const { width = usualTraining.width, levels = usualTraining.levels } = values;
-  const { blocks = usualTraining.blocks, seed, schedule = 'linear' } = values;
+  const { blocks = usualTraining.blocks, seed, schedule } = values;
   const [channels, size] = dataset.shape;
   const count = dataset.classes.length;
   const shape = { channels, size, width, levels, blocks, ...(count > 0 && { classes: count }) };
   const model = epsilonNetwork(shape, seed);
   const given: CardFile = {
     ...networkCard(shape),
-    schedule: { name: schedule, timesteps: 1000 },
+    schedule: { name: 'linear', timesteps: 1000 },
     ...(count > 0 && { classes: { input: 'y', count, null: count, names: [...dataset.classes] } }),
   };
   const label = count > 0 ? { input: 'y', null: count } : undefined;
   return {
     model,
-    card: complete(model, given),
+    card: complete(
+      model,
+      overrideCard(given, { ...overrides, ...(schedule && { 'schedule.name': schedule }) }),
+    ),
     label,
     identity: JSON.stringify(shape),
     origin: undefined,

@@ -7,7 +7,7 @@ import { removeLeftovers } from '../files/leftovers.ts';
 import { bandNames, bandsOf, runningMeans } from '../training/bands.ts';
 import type { Dataset } from '../training/dataset.ts';
 import { writeTrained } from '../training/result.ts';
-import { readState, writeState, type Settings } from '../training/state.ts';
+import { readState, writeState, type Made, type Settings } from '../training/state.ts';
 import { openTrainer, type Trainer } from '../training/trainer.ts';
 import type { TrainValues } from './commands/train.ts';
 import { makeWritable } from './destination.ts';
@@ -31,16 +31,21 @@ export async function trainModel(data: string, given: TrainValues, io: Io): Prom
   const start = await networkFor(dataset, given);
   const { label, model, card } = start;
   const values = { ...given, pUncond: given.pUncond ?? usualTraining.pUncond };
-  const settings = settingsOf(dataset, start, values);
+  let settings = settingsOf(dataset, start, values);
   const trainer = await openTrainer({ ...values, model, card, dataset, label });
   try {
     if (existsSync(files.state)) {
-      const state = await readState(files.state, trainer.layout, settings);
+      const read = await readState(files.state, trainer.layout, settings, [
+        ...freeSettings,
+        history,
+      ]);
+      const { state } = read;
       if (state.step > values.steps)
         throw new UserError(
           `${files.state}: ${state.step} steps are taken already, more than --steps ${values.steps}`,
         );
       trainer.restore(state);
+      settings = { ...settings, [history]: historyOf(read, settings) };
     }
     const run = { trainer, dataset, start, settings, files, values };
     return await takeSteps(run, io);
@@ -73,7 +78,9 @@ async function takeSteps(run: Run, io: Io): Promise<number> {
   const progress = openTrainingProgress(io, { steps, began, names, quiet });
   const report = openReport(io, { ...values, inputs: 1 }, () => progress.stop());
   report.note(describe(trainer, dataset, start));
-  if (began > 0) report.note(`resume: from step ${began} of ${steps}`);
+  const { [history]: changes } = run.settings;
+  if (began > 0)
+    report.note(`resume: from step ${began} of ${steps}${changes ? ` (${changes})` : ''}`);
   const log = await openTrainingLog(files.log, names, began);
   const recent = runningMeans(1 + names.length);
   const save = async (): Promise<Saved> => {
@@ -97,6 +104,10 @@ async function takeSteps(run: Run, io: Io): Promise<number> {
       }
       if (done % every === 0 && done < steps) await save();
     }
+  } catch (error) {
+    // The losses up to a step that failed say how it came about; the error is what there is to tell.
+    await log.flush().catch(() => undefined);
+    throw error;
   } finally {
     progress.stop();
   }
@@ -127,7 +138,10 @@ interface Saved {
 async function saveRun({ trainer, dataset, start, settings, files, values }: Run): Promise<Saved> {
   const { layout } = trainer;
   const state = trainer.state();
-  const card = trainedCard(start, dataset, values, state.step);
+  const card = trainedCard(start, dataset, values, {
+    step: state.step,
+    changes: settings[history],
+  });
   const { average } = state.vectors;
   const written = await writeTrained(values.output, start.model, {
     layout,
@@ -158,12 +172,42 @@ function filesFor(output: string): Files {
   return { state: `${stem}.training.safetensors`, log: `${stem}.training.csv` };
 }
 
+/** Settings that may be changed when a run goes on: where it diverged, they are to blame. */
+const freeSettings = ['rate', 'clip'] as const;
+/** What they were before, as a setting of its own. */
+const history = 'changes';
+
+/** What was changed, and when, with what was changed earlier; null where nothing was. */
+function historyOf({ state, settings: made }: Made, settings: Settings): string | null {
+  const changed = freeSettings
+    .filter((name) => made[name] !== settings[name])
+    .map((name) => `${name} ${made[name]} before step ${state.step}`);
+  return [...(made[history] ? [made[history]] : []), ...changed].join(', ') || null;
+}
+
 /** All that the weights follow from, beside the number of steps. */
-function settingsOf(dataset: Dataset, { identity, card }: Start, values: RunValues): Settings {
+function settingsOf(
+  dataset: Dataset,
+  { identity, card, label }: Start,
+  values: RunValues,
+): Settings {
   return {
     data: dataset.identity,
     network: identity,
+    prediction: card.prediction,
+    range: card.range,
+    'learned variance': String(card.learnedVariance),
     schedule: card.schedule.name,
+    timesteps: card.schedule.timesteps,
+    'beta start': card.schedule.betaStart ?? null,
+    'beta end': card.schedule.betaEnd ?? null,
+    'timestep scale': card.timestepScale,
+    'rescaled timesteps': String(card.rescaleTimesteps),
+    input: card.inputs.x,
+    'input of timesteps': card.inputs.timestep,
+    output: card.output,
+    'input of classes': label?.input ?? null,
+    'null class': label?.null ?? null,
     batch: values.batch,
     rate: values.rate,
     ema: values.ema,
@@ -171,6 +215,7 @@ function settingsOf(dataset: Dataset, { identity, card }: Start, values: RunValu
     clip: values.clip,
     'weight-decay': values.weightDecay,
     seed: values.seed,
+    [history]: null,
   };
 }
 
@@ -186,7 +231,7 @@ function trainedCard(
   { card, origin }: Start,
   dataset: Dataset,
   values: RunValues,
-  step: number,
+  { step, changes }: { readonly step: number; readonly changes: Settings[string] | undefined },
 ): CardFile {
   const { output, batch, rate, ema, pUncond, seed } = values;
   const withheld = dataset.classes.length > 0 ? `, class withheld with probability ${pUncond}` : '';
@@ -194,7 +239,7 @@ function trainedCard(
     ...card,
     name: path.basename(output, '.onnx'),
     training:
-      `dsg ${version}: ${step} steps of ${batch} images, ${dataset.description}; rate ${rate}, ` +
-      `average ${ema}${withheld}, seed ${seed}${origin === undefined ? '' : `; from ${origin}`}`,
+      `dsg ${version}: ${step} steps of ${batch} images, ${dataset.description}; rate ${rate}` +
+      `${changes ? ` (${changes})` : ''}, average ${ema}${withheld}, seed ${seed}${origin === undefined ? '' : `; from ${origin}`}`,
   };
 }

@@ -88,7 +88,9 @@ export async function openOptimiser(
       if (!Number.isFinite(loss) || !Number.isFinite(norm))
         throw new UserError(
           `the loss is ${loss} at step ${step}, the length of its gradient ${norm}`,
-          { hint: 'go on from the last checkpoint with a lower --rate, or a lower --clip' },
+          {
+            hint: 'go on from the last checkpoint with --resume and a lower --rate, or a lower --clip',
+          },
         );
       const { weights, mean, square, average } = ports.next;
       state = {

@@ -8,7 +8,7 @@ import { sizeOf } from '../tensor/tensor.ts';
 import type { Layout } from './parameters.ts';
 import type { TrainingState } from './optimiser.ts';
 
-/** What a run follows from, by name; a run with others cannot go on with its state. */
+/** What a run follows from, by name; a run with others cannot go on with its state, but for some. */
 export type Settings = Readonly<Record<string, string | number | null>>;
 
 const parts = ['weights', 'mean', 'square', 'average'] as const;
@@ -37,15 +37,25 @@ export async function writeState(
   await writeAtomic(file, Buffer.concat([length, header, ...data]));
 }
 
+/** A state, and the settings that it was made with. */
+export interface Made {
+  readonly state: TrainingState;
+  readonly settings: Settings;
+}
+
 /**
  * Reads it.
+ * @param settings what it is to be made with; one that the file does not name yet, as of an earlier
+ * version, is taken for the same
+ * @param free names of settings that may be others than before
  * @throws UserError for a file that is damaged, of another network, or made with other settings
  */
 export async function readState(
   file: string,
   layout: Layout,
   settings: Settings,
-): Promise<TrainingState> {
+  free: readonly string[] = [],
+): Promise<Made> {
   const bytes = await readBytes(file);
   const damaged = (cause?: unknown): UserError =>
     new UserError(`${file}: damaged, or not the checkpoint of a training run`, {
@@ -69,7 +79,7 @@ export async function readState(
   } catch (cause) {
     throw damaged(cause);
   }
-  refuseOthers(file, made, settings);
+  refuseOthers(file, made, settings, free);
   const length = 4 * layout.size;
   if (
     JSON.stringify(entries) !== JSON.stringify(headerOf(layout)) ||
@@ -80,10 +90,8 @@ export async function readState(
     new Float32Array(
       new Uint8Array(bytes.subarray(start + i * length, start + (i + 1) * length)).buffer,
     );
-  return {
-    step,
-    vectors: { weights: vector(0), mean: vector(1), square: vector(2), average: vector(3) },
-  };
+  const [weights, mean, square, average] = [vector(0), vector(1), vector(2), vector(3)];
+  return { state: { step, vectors: { weights, mean, square, average } }, settings: made };
 }
 
 /** Names, types, shapes and places of all weights, four times over. */
@@ -100,9 +108,15 @@ function headerOf({ entries }: Layout): Record<string, object> {
   );
 }
 
-function refuseOthers(file: string, made: Settings, settings: Settings): void {
-  const names = [...new Set([...Object.keys(made), ...Object.keys(settings)])];
-  const changed = names.filter((name) => made[name] !== settings[name]);
+function refuseOthers(
+  file: string,
+  made: Settings,
+  settings: Settings,
+  free: readonly string[],
+): void {
+  const changed = Object.keys(made).filter(
+    (name) => made[name] !== settings[name] && !free.includes(name),
+  );
   if (changed.length === 0) return;
   const lines = changed.map(
     (name) => `${name} ${made[name] ?? 'none'}, now ${settings[name] ?? 'none'}`,

@@ -103,6 +103,43 @@ describe('dsg train', () => {
     );
   });
 
+  it('goes on with another rate, which is told', async () => {
+    expectDone(await train('slower', ['--steps', '2']));
+    const resumed = await train('slower', ['--steps', '3', '--resume', '--rate', '1e-4']);
+    expectDone(resumed);
+    expect(resumed.stderr).toContain('resume: from step 2 of 3 (rate 0.001 before step 2)');
+    const again = await train('slower', ['--steps', '4', '--resume', '--clip', '0.5']);
+    expectDone(again);
+    const card = JSON.parse(bytes('slower.card.json').toString()) as Record<string, unknown>;
+    expect(card['training']).toContain(
+      'rate 0.001 (rate 0.001 before step 2, rate 0.0001 before step 3, clip 1 before step 3)',
+    );
+  });
+
+  it('keeps the losses up to a step that fails', async () => {
+    const diverged = await train('diverged', ['--steps', '5', '--rate', '1e30']);
+    expect(diverged.stderr).toContain(
+      'hint: go on from the last checkpoint with --resume and a lower',
+    );
+    expect(bytes('diverged.training.csv').toString()).toMatch(/\n0,/);
+  });
+
+  it('trains a new network as the card says', async () => {
+    const said = ['prediction=v', 'schedule.timesteps=100', 'range=[0,1]', 'license=MIT'];
+    const options = said.flatMap((field) => ['--card', field]);
+    expectDone(await train('card', ['--steps', '1', '--schedule', 'cosine', ...options]));
+    const card = JSON.parse(bytes('card.card.json').toString()) as Record<string, unknown>;
+    expect(card).toMatchObject({
+      prediction: 'v',
+      range: '[0,1]',
+      schedule: { name: 'cosine', timesteps: 100 },
+      license: 'MIT',
+    });
+    const loss = (name: string): string | undefined =>
+      bytes(`${name}.training.csv`).toString().split('\n')[1]?.split(',')[1];
+    expect(loss('card')).not.toBe(loss('whole'));
+  });
+
   it('begins where there is nothing to resume', async () => {
     expectDone(await train('fresh', ['--steps', '1', '--resume']));
   });
@@ -172,8 +209,20 @@ describe('refused', () => {
     [
       'other settings',
       'shapes',
-      ['-o', at('whole.onnx'), '--resume', '--rate', '0.5'],
-      'made with other settings: rate 0.001, now 0.5',
+      ['-o', at('whole.onnx'), '--resume', '--ema', '0.5', '--card', 'schedule.timesteps=500'],
+      'made with other settings: timesteps 1000, now 500; ema 0.999, now 0.5',
+    ],
+    [
+      'another prediction than before',
+      'shapes',
+      ['-o', at('whole.onnx'), '--resume', '--card', 'prediction=v'],
+      'made with other settings: prediction epsilon, now v',
+    ],
+    [
+      'a card that a new network cannot have',
+      'shapes',
+      ['--card', 'learnedVariance=true', '--card', 'inputs.x=image'],
+      'card: a new network has its own learnedVariance, inputs.x',
     ],
     [
       'fewer steps than are taken',

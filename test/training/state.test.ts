@@ -36,7 +36,7 @@ async function written(name: string): Promise<string> {
 
 describe('a checkpoint', () => {
   it('holds the state to the bit', async () => {
-    expect(await readState(await written('a'), layout, settings)).toEqual(state);
+    expect(await readState(await written('a'), layout, settings)).toEqual({ state, settings });
   });
 
   it('is a safetensors file with every weight under its name', async () => {
@@ -57,7 +57,7 @@ describe('a checkpoint', () => {
       const [file, given] = [join(folder, 'aligned'), { ...settings, data }];
       await writeState(file, state, layout, given);
       expect(readFileSync(file).readBigUInt64LE(0) % 8n).toBe(0n);
-      expect(await readState(file, layout, given)).toEqual(state);
+      expect((await readState(file, layout, given)).state).toEqual(state);
     },
   );
 
@@ -66,6 +66,12 @@ describe('a checkpoint', () => {
     await expect(readState(file, layout, { ...settings, rate: 0.1, clip: 1 })).rejects.toThrow(
       `${file}: made with other settings: rate 0.001, now 0.1; clip none, now 1`,
     );
+  });
+
+  it('may be gone on from with other settings where these are free, and with new ones', async () => {
+    const other = { ...settings, rate: 0.1, prediction: 'v' };
+    const read = await readState(await written('d'), layout, other, ['rate']);
+    expect(read).toEqual({ state, settings });
   });
 
   it.each<[string, (bytes: Buffer) => Buffer]>([
