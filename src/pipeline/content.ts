@@ -25,7 +25,7 @@ type Read = Pick<Model, 'file' | 'onnx' | 'parts' | 'stamps'>;
 export async function readStamped(file: string): Promise<ReadModel> {
   const own = await stampsOf([file]);
   const onnx = await readModel(file);
-  return { onnx, stamps: await withWeights(own, onnx) };
+  return { onnx, stamps: await stampsWithWeights(own, onnx) };
 }
 
 /** The same for a pipeline, of all its files. */
@@ -35,11 +35,11 @@ export async function readStampedPipeline<T extends { readonly unet: OnnxModel }
 ): Promise<T & { readonly stamps: Stamps }> {
   const before = await stampsOf(filesOfPipeline(parts));
   const pipeline = await read();
-  return { ...pipeline, stamps: await withWeights(before, pipeline.unet) };
+  return { ...pipeline, stamps: await stampsWithWeights(before, pipeline.unet) };
 }
 
 /** Stamps taken before a model was read, with those of its weights. */
-async function withWeights(before: Stamps, onnx: OnnxModel): Promise<Stamps> {
+async function stampsWithWeights(before: Stamps, onnx: OnnxModel): Promise<Stamps> {
   return new Map([...(await stampsOf(weightsOf(onnx))), ...before]);
 }
 

@@ -1,14 +1,10 @@
 /** Which constants of a model are weights to be trained, and how they lie in one vector. */
-import { create } from '@bufbuild/protobuf';
-import { GraphProtoSchema, ModelProtoSchema, type ModelProto } from 'onnx-buf';
 import { isFilledWith } from '../autodiff/derived.ts';
 import { UserError } from '../errors.ts';
-import { amend } from '../onnx/amend.ts';
 import { collectConstants } from '../onnx/constants.ts';
-import { float32Values, initializerFrom, type Initializer } from '../onnx/initializer.ts';
+import { float32Values, type Initializer } from '../onnx/initializer.ts';
 import type { OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
-import { inlineTensor } from '../onnx/proto.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 
 /** Operators with weights, by the slots that take them. */
@@ -101,29 +97,4 @@ export function packed(parameters: ReadonlyMap<string, Initializer>): Float32Arr
     at += sizeOf(weight.shape);
   }
   return vector;
-}
-
-/** The model with other values of its weights, in float32 and inline. */
-export function withWeights(model: OnnxModel, layout: Layout, vector: Float32Array): ModelProto {
-  const graph = model.proto.graph ?? create(GraphProtoSchema);
-  const weights = new Map<string, Initializer>();
-  let at = 0;
-  for (const { name, shape } of layout.entries) {
-    const values = vector.slice(at, (at += sizeOf(shape)));
-    weights.set(name, initializerFrom('float32', shape, values));
-  }
-  const inFile = new Set(graph.initializer.map((t) => t.name));
-  const replaced = graph.initializer.map((t) => {
-    const weight = weights.get(t.name);
-    return weight ? inlineTensor(t.name, weight) : t;
-  });
-  // A weight that a node only cast or renamed takes the place of that node.
-  const added = [...weights].filter(([name]) => !inFile.has(name));
-  const made = new Set(added.map(([name]) => name));
-  return amend(ModelProtoSchema, model.proto, {
-    graph: amend(GraphProtoSchema, graph, {
-      node: graph.node.filter((n) => !n.output.some((name) => made.has(name))),
-      initializer: [...replaced, ...added.map(([name, t]) => inlineTensor(name, t))],
-    }),
-  });
 }

@@ -8,7 +8,8 @@ import { writeAtomic } from '../files/atomic.ts';
 import { amend } from '../onnx/amend.ts';
 import type { OnnxModel } from '../onnx/read.ts';
 import { encodeModel } from '../onnx/write.ts';
-import { withWeights, type Layout } from './parameters.ts';
+import type { Layout } from './parameters.ts';
+import { withWeights } from './replaced.ts';
 
 /**
  * Writes `file` with the given weights, and `NAME.card.json` beside it.

@@ -1,17 +1,26 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
-import { float32Values, initializerFrom } from '../../src/onnx/initializer.ts';
+import { externalFiles } from '../../src/onnx/external.ts';
+import { float32Values, initializerFrom, type Initializer } from '../../src/onnx/initializer.ts';
 import { parseModel, readModel, type OnnxModel } from '../../src/onnx/read.ts';
-import { encodeGraph, encodeModel } from '../../src/onnx/write.ts';
+import { encodeGraph, encodeModel, writeGraph } from '../../src/onnx/write.ts';
 import { defaultModel } from '../../src/pipeline/model.ts';
 import { resolveGraph } from '../../src/session/resolve.ts';
 import { sizeOf } from '../../src/tensor/tensor.ts';
 import { epsilonNetwork } from '../../src/training/network.ts';
-import { layoutOf, packed, parametersOf, withWeights } from '../../src/training/parameters.ts';
+import { layoutOf, packed, parametersOf } from '../../src/training/parameters.ts';
+import { withWeights } from '../../src/training/replaced.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { randomTensor } from '../helpers/random.ts';
 import { runGraph } from '../helpers/run.ts';
 
 const shape = { channels: 3, size: 8, width: 8, levels: 2, blocks: 1 };
+
+const folder = temporaryFolder();
+
+const constantOf = (name: string, dims: readonly number[]): Initializer =>
+  initializerFrom('float32', dims, randomTensor(name, dims).data);
 
 const inMemory = (graph: GraphBuilder['graph']): OnnxModel =>
   parseModel(encodeGraph(graph), { folder: '.', where: 'test' });
@@ -129,10 +138,34 @@ describe('the weights of any model', () => {
 
     const thrice = packed(weights).map((v) => 3 * v);
     const changed = { ...model, proto: withWeights(model, layoutOf(weights), thrice) };
+    // What was stored as float16 is not read any more.
+    expect(changed.proto.graph?.initializer.map((t) => t.name)).toEqual(['kernel']);
     const feeds = { x: randomTensor('x', [1, 2, 4, 4]) };
     const { y } = await runGraph(b.graph, feeds);
     const { y: scaled } = await runGraph(await resolveGraph(changed), feeds);
     scaled?.data.forEach((v, i) => expect(v).toBeCloseTo(3 * (y?.data[i] as number), 4));
+  });
+
+  it('are written with all that lies beside the model', async () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [1, 2, 4, 4]);
+    const kernel = b.initializer('kernel', constantOf('kernel', [2, 2, 3, 3]));
+    const h = b.op('Conv', [x, kernel], { pads: [1, 1, 1, 1] });
+    // No weight, as it does not meet x in a layer.
+    const table = b.initializer('table', constantOf('table', [32]));
+    b.output(b.add(h, b.reshape(b.op('Sin', [table]), [1, 2, 4, 4])), 'y');
+    const file = join(folder, 'model.onnx');
+    await writeGraph(b.graph, file, { externalFrom: 64 });
+    const model = await readModel(file);
+    const weights = parametersOf(model);
+    expect([...weights.keys()]).toEqual(['kernel']);
+    const proto = withWeights(model, layoutOf(weights), packed(weights));
+    const feeds = { x: randomTensor('x', [1, 2, 4, 4]) };
+    const moved = parseModel(encodeModel(proto), { folder: '/nowhere', where: 'moved' });
+    expect(externalFiles(moved)).toEqual([]);
+    expect(await runGraph(await resolveGraph(moved), feeds)).toEqual(
+      await runGraph(b.graph, feeds),
+    );
   });
 
   it('are all that PyTorch counts in the default prior', async () => {

@@ -8,13 +8,8 @@ import { sizeOf, tensor } from '../../src/tensor/tensor.ts';
 import type { Dataset } from '../../src/training/dataset.ts';
 import { epsilonNetwork, networkCard } from '../../src/training/network.ts';
 import type { TrainingState } from '../../src/training/optimiser.ts';
-import {
-  layoutOf,
-  packed,
-  parametersOf,
-  withWeights,
-  type Layout,
-} from '../../src/training/parameters.ts';
+import { layoutOf, packed, parametersOf, type Layout } from '../../src/training/parameters.ts';
+import { withWeights } from '../../src/training/replaced.ts';
 import { openTrainer, type TrainerOptions } from '../../src/training/trainer.ts';
 
 const reference = (name: string) => readNpy(join(import.meta.dirname, 'reference', `${name}.npy`));
