@@ -16,9 +16,11 @@ import { anchors as ddpmAnchors, importDdpm } from './ddpm/import.ts';
 import { anchors as diffusersAnchors, importDiffusers, weightsIn } from './diffusers/import.ts';
 import type { Imported } from './imported.ts';
 import { networkIn, type Found } from './network-in.ts';
-import { readCheckpoint } from './state.ts';
+import { readCheckpoint, type Checkpoint, type StateDict } from './state.ts';
 
 export interface ImportOptions extends AdmOptions {
+  /** Key of the weights to take, where the file holds several; the averaged ones if left out. */
+  readonly weights?: string | undefined;
   /** `config.json` of a diffusers network; the one beside the weights if left out. */
   readonly config?: string | undefined;
   /** These count more than what the checkpoint says or is known for. */
@@ -103,12 +105,45 @@ interface Network {
   readonly notes: readonly string[];
 }
 
-/** Recognises the family by the names of the weights. */
+/** The best of the weights in the file that are those of a network that is known. */
 async function network(file: string, options: ImportOptions): Promise<Network> {
-  const { state, notes } = await readCheckpoint(file);
+  const checkpoints = await chosen(file, options.weights);
+  for (const { state, notes } of checkpoints) {
+    const found = await recognised(state, file, options);
+    if (found) return { ...found, notes: [...notes, ...found.notes] };
+  }
+  const names = [...checkpoints[0].state.keys()];
+  throw new UserError(
+    `${file}: of no family that is known: among its ${names.length} tensors are ${names.slice(0, 3).join(', ')}`,
+    {
+      hint: 'networks of guided-diffusion and DDPM, and diffusers UNet2DModel, are imported; export others to ONNX',
+    },
+  );
+}
+
+/** @throws UserError where there are no weights under a key that was asked for */
+async function chosen(
+  file: string,
+  key: string | undefined,
+): Promise<readonly [Checkpoint, ...Checkpoint[]]> {
+  const all = await readCheckpoint(file);
+  if (key === undefined) return all;
+  const found = all.find((c) => c.key === key);
+  if (found) return [found];
+  throw new UserError(
+    `${file}: no weights under '${key}'; there are: ${all.map((c) => c.key).join(', ')}`,
+  );
+}
+
+/** Recognises the family by the names of the weights. */
+async function recognised(
+  state: StateDict,
+  file: string,
+  options: ImportOptions,
+): Promise<Network | undefined> {
   const withNotes = (found: Found, imported: Imported): Network => ({
     imported,
-    notes: [...notes, ...found.notes, ...imported.inferred],
+    notes: [...found.notes, ...imported.inferred],
   });
   const adm = networkIn(state, admAnchors);
   if (adm) return withNotes(adm, importAdm(adm.weights, options, file));
@@ -116,12 +151,5 @@ async function network(file: string, options: ImportOptions): Promise<Network> {
   if (diffusers)
     return withNotes(diffusers, await importDiffusers(diffusers.weights, file, options));
   const ddpm = networkIn(state, ddpmAnchors);
-  if (ddpm) return withNotes(ddpm, importDdpm(ddpm.weights, file, options));
-  const names = [...state.keys()];
-  throw new UserError(
-    `${file}: of no family that is known: among its ${names.length} tensors are ${names.slice(0, 3).join(', ')}`,
-    {
-      hint: 'networks of guided-diffusion and DDPM, and diffusers UNet2DModel, are imported; export others to ONNX',
-    },
-  );
+  return ddpm && withNotes(ddpm, importDdpm(ddpm.weights, file, options));
 }

@@ -1,5 +1,5 @@
 /** Finds the weights of a network among all that a checkpoint holds. */
-import type { StateDict } from './state.ts';
+import { isAveraged, type StateDict } from './state.ts';
 
 export interface Found {
   readonly weights: StateDict;
@@ -18,7 +18,7 @@ export function networkIn(state: StateDict, anchors: readonly string[]): Found |
     .map((name) => name.slice(0, name.length - first.length))
     .filter((prefix) => prefix === '' || prefix.endsWith('.'))
     .filter((prefix) => rest.every((name) => state.has(prefix + name)));
-  const prefix = prefixes.find((p) => /ema/i.test(p)) ?? prefixes[0];
+  const prefix = prefixes.find(isAveraged) ?? prefixes[0];
   if (prefix === undefined) return undefined;
   const weights = new Map(
     [...state]

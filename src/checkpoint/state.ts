@@ -9,50 +9,72 @@ import { readTorch } from './torch.ts';
 /** Weights by name. */
 export type StateDict = ReadonlyMap<string, Initializer>;
 
+/** Weights that a checkpoint holds under some key, perhaps beside others. */
 export interface Checkpoint {
-  readonly file: string;
   readonly state: StateDict;
-  /** What was chosen where the file left a choice, a line each. */
+  /** Where they lie: keys of dictionaries and places in lists, with dots between. */
+  readonly key: string;
+  /** What was chosen where the file leaves a choice, a line each. */
   readonly notes: readonly string[];
 }
 
-/** Averaged weights come first: they are what samples are drawn with. */
-const preferred = ['ema', 'model_ema', 'ema_state_dict', 'params_ema', 'ema_model'];
 const deepest = 4;
 
+/** Whether a name says of weights that they are averaged: `ema`, `model_ema_state_dict`, `ema_0.9999`. */
+export function isAveraged(name: string): boolean {
+  return /(^|[_.-])ema([_.-]|$)/i.test(name);
+}
+
 /**
- * Reads the weights of a checkpoint, whatever dictionaries lie around them.
+ * Reads the weights of a checkpoint, whatever dictionaries lie around them: each dictionary that holds
+ * any, averaged ones first, as they are what samples are drawn with.
  * @throws UserError for a file that is no checkpoint, or holds no tensors with names
  */
-export async function readCheckpoint(file: string): Promise<Checkpoint> {
+export async function readCheckpoint(file: string): Promise<[Checkpoint, ...Checkpoint[]]> {
   const kind = await sniff(file);
-  if (kind === 'safetensors') return { file, state: readSafetensors(file), notes: [] };
+  if (kind === 'safetensors') return [{ state: readSafetensors(file), key: whole, notes: [] }];
   const found = stateDicts(await readTorch(file));
-  found.sort((a, b) => rank(a.path) - rank(b.path) || b.state.size - a.state.size);
-  const [chosen, ...others] = found;
-  if (!chosen)
-    throw new UserError(`${file}: no tensors with names in this checkpoint`, {
-      hint: 'a state dict is wanted: torch.save(model.state_dict(), "weights.pt")',
-    });
-  const notes =
-    others.length > 0
-      ? [
-          `weights: ${show(chosen.path)} (there are also ${others.map((o) => show(o.path)).join(', ')})`,
-        ]
-      : [];
-  return { file, state: chosen.state, notes };
+  found.sort((a, b) => rank(a) - rank(b) || b.state.size - a.state.size);
+  const [first, ...rest] = found.map((each): Checkpoint => {
+    const others = found.filter((other) => other !== each).map((other) => show(other.path));
+    const key = show(each.path);
+    const notes =
+      others.length > 0 ? [`weights: ${key} (there are also ${others.join(', ')})`] : [];
+    return { state: dotted(each, found), key, notes };
+  });
+  if (first) return [first, ...rest];
+  throw new UserError(`${file}: no tensors with names in this checkpoint`, {
+    hint: 'a state dict is wanted: torch.save(model.state_dict(), "weights.pt")',
+  });
 }
 
 interface Found {
   readonly path: readonly string[];
   readonly state: StateDict;
+  /** It comes after one of the same shapes in a list: trainers append the average, without a name. */
+  readonly appended?: boolean;
 }
 
-const show = (path: readonly string[]): string => path.join('.') || 'the file itself';
+/** The key of weights with nothing around them. */
+const whole = 'the file itself';
 
-function rank(path: readonly string[]): number {
+const show = (path: readonly string[]): string => path.join('.') || whole;
+
+function rank({ path, appended }: Found): number {
   if (path.includes('optimizer') || path.includes('opt')) return 2;
-  return path.some((key) => preferred.includes(key)) ? 0 : 1;
+  return appended || path.some(isAveraged) ? 0 : 1;
+}
+
+/** With the names of the weights that it averages, where it has theirs without dots, as `LitEma` does. */
+function dotted({ state }: Found, found: readonly Found[]): StateDict {
+  if ([...state.keys()].some((name) => name.includes('.'))) return state;
+  for (const { state: raw } of found) {
+    const names = [...raw.keys()];
+    if (!names.some((name) => name.includes('.'))) continue;
+    const own = names.flatMap((name) => state.get(name.replaceAll('.', '')) ?? []);
+    if (own.length === names.length) return new Map(own.map((t, i) => [names[i] as string, t]));
+  }
+  return state;
 }
 
 /** Every dictionary that holds tensors itself, also within lists, once however often it is referred to. */
@@ -64,7 +86,12 @@ function stateDicts(
   if (path.length > deepest || seen.has(value)) return [];
   if (Array.isArray(value)) {
     seen.add(value);
-    return value.flatMap((item, i) => stateDicts(item, [...path, String(i)], seen));
+    const found = value.flatMap((item, i) => stateDicts(item, [...path, String(i)], seen));
+    const shapes = found.map(shapesOf);
+    return found.map((each, i) => {
+      const isCopy = shapes.indexOf(shapes[i] as string) < i;
+      return isCopy ? { ...each, appended: true } : each;
+    });
   }
   if (!(value instanceof Map)) return [];
   seen.add(value);
@@ -76,6 +103,11 @@ function stateDicts(
     else inner.push(...stateDicts(item, [...path, key], seen));
   }
   return state.size > 0 ? [{ path, state }, ...inner] : inner;
+}
+
+/** The shapes of weights in their order, which tell networks apart whatever prefixes names have. */
+function shapesOf({ state }: Found): string {
+  return [...state.values()].map((t) => t.shape.join()).join(';');
 }
 
 function isTensor(value: unknown): value is Initializer {

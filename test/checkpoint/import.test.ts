@@ -16,6 +16,7 @@ import { readModel } from '../../src/onnx/read.ts';
 import { classCondition } from '../../src/pipeline/condition.ts';
 import { loadModel } from '../../src/pipeline/model.ts';
 import { sizeOf, tensor } from '../../src/tensor/tensor.ts';
+import * as make from '../helpers/checkpoint.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 
 const folder = temporaryFolder();
@@ -37,7 +38,7 @@ describe('what is written', () => {
       ['output', ['batch', 6, 8, 8]],
     ]);
     const names = new Set(proto.graph?.initializer.map((t) => t.name));
-    const { state } = await readCheckpoint(source);
+    const [{ state }] = await readCheckpoint(source);
     for (const name of state.keys()) expect(names).toContain(name);
     const blocks = new Set(proto.graph?.node.map((n) => n.name.split('/')[1]));
     expect(blocks).toContain('middle_block.1.qkv');
@@ -120,7 +121,7 @@ describe('guided-diffusion weights that are wrong', () => {
   const options = { size: 8, headChannels: 8 };
   const importing = (state: StateDict) => () => importAdm(state, options, 'model.pt');
   beforeAll(async () => {
-    ({ state: whole } = await readCheckpoint(fixture('adm-learned-variance', 'model.pt')));
+    [{ state: whole }] = await readCheckpoint(fixture('adm-learned-variance', 'model.pt'));
   });
 
   test('a tensor that is missing is named, whichever', () => {
@@ -176,7 +177,7 @@ describe('guided-diffusion weights that are wrong', () => {
 describe('weights of DDPM', () => {
   let whole: StateDict;
   beforeAll(async () => {
-    const { state } = await readCheckpoint(fixture('ddpm', 'model.pt'));
+    const [{ state }] = await readCheckpoint(fixture('ddpm', 'model.pt'));
     whole = networkIn(state, ddpmAnchors)?.weights as StateDict;
   });
 
@@ -312,6 +313,41 @@ describe('a diffusers folder that is wrong', () => {
     const { card, notes } = await importCheckpoint(source, output);
     expect(card.schedule?.name).toBe('linear');
     expect(notes).toEqual([expect.stringContaining('no scheduler_config.json')]);
+  });
+});
+
+describe('of several weights in a checkpoint', () => {
+  const source = fixture('adm-class-conditional', 'model.pt');
+  const options = { size: 16, headChannels: 8, order: 'new' as const };
+
+  test('those that are asked for are taken', async () => {
+    const { notes } = await importCheckpoint(source, output, { ...options, weights: 'ema' });
+    expect(notes[0]).toBe('weights: ema (there are also model)');
+    await expect(importCheckpoint(source, output, { weights: 'model' })).rejects.toThrow(
+      'of no family that is known: among its 1 tensors are other',
+    );
+    await expect(importCheckpoint(source, output, { ...options, weights: 'raw' })).rejects.toThrow(
+      "no weights under 'raw'; there are: ema, model",
+    );
+  });
+
+  test('those are taken that are a network, if the averaged ones are none', async () => {
+    const [{ state }] = await readCheckpoint(fixture('ddpm', 'model.pt'));
+    const tensors = [...state];
+    const saved = tensors.map(([name, { dtype, shape }], i) => {
+      const type = dtype === 'float32' ? 'FloatStorage' : 'HalfStorage';
+      const stride = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+      const elements = sizeOf(shape);
+      return [name, make.rebuilt({ key: `${i}`, elements, type, size: shape, stride })] as const;
+    });
+    const model = make.dictionary(Object.fromEntries(saved));
+    const ema = make.dictionary({ decay: saved[0]?.[1] as Buffer });
+    const content = make.pickle(make.dictionary({ ema, model }));
+    const storages = tensors.map(([, t], i) => [`${i}`, Buffer.from(t.bytes())]);
+    const file = path.join(folder, 'both.pt');
+    make.written(file, make.torchArchive(content, Object.fromEntries(storages)));
+    const { notes } = await importCheckpoint(file, output);
+    expect(notes[0]).toBe('weights: model (there are also ema)');
   });
 });
 

@@ -41,6 +41,11 @@ describe('the network in a checkpoint', () => {
     expect(found?.notes).toEqual(['weights: ema_model.* (there are also online_model.*)']);
   });
 
+  test('is not taken for an average by a word that has those letters', () => {
+    const found = networkIn(state(prefixed('model.'), prefixed('semantic.')), anchors);
+    expect(group(found?.weights)).toEqual(new Set([0]));
+  });
+
   test('is the average that latent-diffusion keeps under names without dots', () => {
     const flat = names.map((name) => `model_ema.net${name.replaceAll('.', '')}`);
     const raw = prefixed('model.net.');

@@ -24,7 +24,7 @@ test('tensors by name, their bytes where the header says', async () => {
   };
   const half = Buffer.from(Uint16Array.of(0x3c00, 0xc000).buffer);
   make.written(file, make.safetensors(header, Buffer.concat([half, make.floats(5, 6)])));
-  const { state } = await readCheckpoint(file);
+  const [{ state }] = await readCheckpoint(file);
   expect([...state.keys()]).toEqual(['a', 'b']);
   const values = [...state.values()].map((t) => [...float32Values(t)]);
   expect(values).toEqual([

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { readCheckpoint } from '../../src/checkpoint/state.ts';
 import { UserError } from '../../src/errors.ts';
-import { float32Values } from '../../src/onnx/initializer.ts';
+import { float32Values, type Initializer } from '../../src/onnx/initializer.ts';
 import * as make from '../helpers/checkpoint.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 
@@ -16,7 +16,7 @@ const archive = (saved: make.Saved, storage = six): Buffer =>
   make.torchArchive(make.pickle(make.dictionary({ w: make.rebuilt(saved) })), { 0: storage });
 
 const read = async (content: Buffer): Promise<number[]> => {
-  const { state } = await readCheckpoint(make.written(file, content));
+  const [{ state }] = await readCheckpoint(make.written(file, content));
   const w = state.get('w');
   return w ? [...float32Values(w)] : [];
 };
@@ -138,7 +138,7 @@ test('what Lightning and OmegaConf left beside the weights is read over', async 
   const w = make.rebuilt({ key: '0', elements: 6, size: [1], stride: [1] });
   const saved = make.dictionary({ state_dict: make.dictionary({ w }), hyper_parameters: settings });
   make.written(file, make.torchArchive(make.pickle(saved), { 0: six }));
-  expect([...(await readCheckpoint(file)).state.keys()]).toEqual(['w']);
+  expect([...(await readCheckpoint(file))[0].state.keys()]).toEqual(['w']);
 });
 
 test('weights are found within what training saved, averaged ones first', async () => {
@@ -148,21 +148,70 @@ test('weights are found within what training saved, averaged ones first', async 
     });
   const nested = make.dictionary({ model: from(1), ema: from(2), epoch: make.op.int(9) });
   make.written(file, make.torchArchive(make.pickle(nested), { 0: six }));
-  const { state, notes } = await readCheckpoint(file);
+  const [{ state, notes }] = await readCheckpoint(file);
   expect([...state.values()].map((t) => float32Values(t)[0])).toEqual([2]);
   expect(notes).toEqual(['weights: ema (there are also model)']);
+});
+
+describe('averaged weights are told', () => {
+  const weight = (offset: number): Buffer =>
+    make.rebuilt({ key: '0', elements: 6, offset, size: [1], stride: [1] });
+  const dict = (name: string, offset: number): Buffer =>
+    make.dictionary({ [name]: weight(offset) });
+  const list = (...items: Buffer[]): Buffer =>
+    Buffer.concat([make.op.emptyList, ...items.flatMap((item) => [item, make.op.append])]);
+  const optimizer = make.dictionary({ lr: make.op.int(1) });
+
+  test.each<[how: string, saved: Buffer, notes: string]>([
+    [
+      'after the others in a list, as DDIM’s trainer puts them',
+      list(dict('module.in.w', 1), optimizer, make.op.int(3), dict('in.w', 2)),
+      'weights: 3 (there are also 0)',
+    ],
+    [
+      'as a part of a key',
+      make.dictionary({ model: dict('in.w', 1), model_ema_state_dict: dict('in.w', 2) }),
+      'weights: model_ema_state_dict (there are also model)',
+    ],
+    [
+      'with their decay',
+      make.dictionary({ model: dict('in.w', 1), 'ema_0.9999': dict('in.w', 2) }),
+      'weights: ema_0.9999 (there are also model)',
+    ],
+    [
+      'under names without dots',
+      make.dictionary({
+        model: dict('in.w', 1),
+        ema: make.dictionary({ decay: weight(0), inw: weight(2) }),
+      }),
+      'weights: ema (there are also model)',
+    ],
+    [
+      'and a word that has those letters is no sign',
+      make.dictionary({
+        semantic: dict('in.w', 1),
+        model: make.dictionary({ 'in.w': weight(2), b: weight(2) }),
+      }),
+      'weights: model (there are also semantic)',
+    ],
+  ])('%s', async (_, saved, note) => {
+    make.written(file, make.torchArchive(make.pickle(saved), { 0: six }));
+    const [{ state, notes }] = await readCheckpoint(file);
+    expect(float32Values(state.get('in.w') as Initializer)[0]).toBe(2);
+    expect(notes).toEqual([note]);
+  });
 });
 
 test('weights are found within a list', async () => {
   const w = make.rebuilt({ key: '0', elements: 6, size: [1], stride: [1] });
   const list = Buffer.concat([make.op.emptyList, make.dictionary({ w }), make.op.append]);
   make.written(file, make.torchArchive(make.pickle(list), { 0: six }));
-  expect([...(await readCheckpoint(file)).state.keys()]).toEqual(['w']);
+  expect([...(await readCheckpoint(file))[0].state.keys()]).toEqual(['w']);
 });
 
 test('what PyTorch itself wrote', async () => {
   const fixture = new URL('../fixtures/checkpoint/adm-class-conditional/model.pt', import.meta.url);
-  const { state, notes } = await readCheckpoint(fileURLToPath(fixture));
+  const [{ state, notes }] = await readCheckpoint(fileURLToPath(fixture));
   expect(notes).toEqual(['weights: ema (there are also model)']);
   expect(state.get('module.time_embed.0.weight')?.shape).toEqual([128, 32]);
   expect(readFileSync(fixture).length).toBeLessThan(300_000);

@@ -27,6 +27,13 @@ const options = {
     integer(0),
     'the class stays an input',
   ),
+  weights: option(
+    '--weights <key>',
+    'Advanced',
+    'which of several weights in a checkpoint, by the keys above them, as in model or 0.ema',
+    text,
+    'averaged ones',
+  ),
   heads: option(
     '--heads <n>',
     'Advanced',
