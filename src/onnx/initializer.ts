@@ -130,9 +130,18 @@ export function float32Values(t: Initializer): Float32Array {
       return new Float32Array(raw.buffer, raw.byteOffset, n);
     case 'float16':
       return halfValues(new Uint16Array(raw.buffer, raw.byteOffset, n));
+    case 'bfloat16':
+      return brainValues(new Uint16Array(raw.buffer, raw.byteOffset, n));
     default:
       return Float32Array.from(numbers(t));
   }
+}
+
+/** The values of bfloat16 bits, which are the upper half of a float32's. */
+function brainValues(bits: Uint16Array): Float32Array {
+  const whole = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) whole[i] = (bits[i] as number) << 16;
+  return new Float32Array(whole.buffer);
 }
 
 /** The values of any constant as numbers; for shapes, axes, indices and scalars, not for weights. */
@@ -148,10 +157,7 @@ export function numbers(t: Initializer): number[] {
     case 'float16':
       return [...halfValues(new Uint16Array(buffer, byteOffset, n))];
     case 'bfloat16':
-      return Array.from(
-        new Uint16Array(buffer, byteOffset, n),
-        (bits) => new Float32Array(Uint32Array.of(bits << 16).buffer)[0] as number,
-      );
+      return [...brainValues(new Uint16Array(buffer, byteOffset, n))];
     case 'int64':
       return Array.from(new BigInt64Array(buffer, byteOffset, n), Number);
     case 'uint64':
