@@ -172,6 +172,13 @@ function find(m: Machine, qualified: string): Global {
   return found;
 }
 
+function findNamed(m: Machine): Global {
+  const [name, module] = [pop(m), pop(m)];
+  if (typeof module !== 'string' || typeof name !== 'string')
+    throw damaged(m, 'a name that is no text');
+  return find(m, `${module}.${name}`);
+}
+
 function isGlobal(value: unknown): value is Global {
   return typeof value === 'object' && value !== null && 'qualified' in value;
 }
@@ -234,7 +241,7 @@ const operations: Readonly<Record<number, (m: Machine) => void>> = {
   0x6a: push((m) => recall(m, number(m, 4))), // LONG_BINGET
   // Names and what is made of them
   0x63: push((m) => find(m, `${line(m)}.${line(m)}`)), // GLOBAL
-  0x93: push((m) => find(m, [pop(m), pop(m)].reverse().join('.'))), // STACK_GLOBAL
+  0x93: push(findNamed), // STACK_GLOBAL
   0x52: push(call), // REDUCE
   0x81: push(call), // NEWOBJ
   0x62: build, // BUILD

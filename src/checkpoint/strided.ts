@@ -5,6 +5,8 @@ import type { Initializer } from '../onnx/initializer.ts';
 import { showShape, sizeOf } from '../tensor/tensor.ts';
 import { readRange } from '../files/range.ts';
 
+const mostAxes = 8;
+
 /** A run of elements of one type in a file. */
 export interface Storage {
   readonly file: string;
@@ -32,7 +34,7 @@ export function strided(
   const reach = fits && shape.reduce((n, d, i) => n + (d - 1) * (strides[i] as number), begin);
   if (!fits || sizeOf(shape) > elements || (sizeOf(shape) > 0 && Number(reach) >= elements))
     throw new UserError(
-      `${file}: a tensor of shape ${show(size)} and stride ${show(stride)} at offset ${String(offset)} does not fit its storage of ${elements} elements`,
+      `${file}: a tensor of shape ${show(size)} and stride ${show(stride)} at offset ${show(offset)} does not fit its storage of ${elements} elements`,
       { hint: 'the checkpoint is damaged; download it again' },
     );
   const width = dtypes[dtype].bytes;
@@ -46,13 +48,16 @@ export function strided(
   return { dtype, shape, bytes };
 }
 
+/** A number or a few; whatever else a file may hold in their place can be too long to print. */
 function show(value: unknown): string {
-  return Array.isArray(value) ? showShape(value.map(String)) : String(value);
+  if (typeof value === 'number') return String(value);
+  const isShort = Array.isArray(value) && value.length <= mostAxes;
+  return isShort && value.every((n) => typeof n === 'number') ? showShape(value) : 'unknown';
 }
 
 /** A list of whole numbers from 0 on, or undefined. */
 function counts(value: unknown): number[] | undefined {
-  if (!Array.isArray(value) || value.length > 8) return undefined;
+  if (!Array.isArray(value) || value.length > mostAxes) return undefined;
   return value.every((n) => Number.isSafeInteger(n) && n >= 0) ? value : undefined;
 }
 

@@ -79,19 +79,19 @@ interface Archive {
 function storageOf(id: unknown, { file, root, entries, checked }: Archive): Storage {
   const [tag, type, key, , elements] = Array.isArray(id) ? (id as unknown[]) : [];
   const dtype = storageType(type);
-  if (tag !== 'storage' || !dtype)
-    throw new UserError(`${file}: a storage of a kind that is not known`);
-  const entry = `${root}data/${String(key)}`;
+  const isKnown = tag === 'storage' && typeof key === 'string' && typeof elements === 'number';
+  if (!isKnown || !dtype) throw new UserError(`${file}: a storage of a kind that is not known`);
+  const entry = `${root}data/${key}`;
   const span = entries.get(entry);
-  const bytes = Number(elements) * dtypes[dtype].bytes;
+  const bytes = elements * dtypes[dtype].bytes;
   if (!span || span.length !== bytes)
     throw new UserError(
-      `${file}: storage ${String(key)} is ${bytes} bytes of ${dtype}, the archive holds ${span?.length ?? 'none'}`,
+      `${file}: storage ${key} is ${bytes} bytes of ${dtype}, the archive holds ${span?.length ?? 'none'}`,
       { hint: 'the checkpoint is damaged; download it again' },
     );
   if (!checked.has(entry)) checkSum(file, entry, span);
   checked.add(entry);
-  return { file, dtype, start: span.start, elements: Number(elements) };
+  return { file, dtype, start: span.start, elements };
 }
 
 /** So much is read at once to be summed. */

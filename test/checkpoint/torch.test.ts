@@ -69,6 +69,52 @@ describe('a storage must be there, and of the size that is said', () => {
   });
 });
 
+describe('what is nested where a number or a text belongs is refused, not written out', () => {
+  // Tuples of themselves: some hundred bytes that are gigabytes of text.
+  const { op } = make;
+  const pair = Buffer.from([0x86]);
+  const bomb = Buffer.concat([
+    op.text('text'),
+    op.put(0),
+    ...Array.from({ length: 40 }, (_, i) => [op.get(i), pair, op.put(i + 1)]).flat(),
+  ]);
+  const storage = (key: Buffer, elements: Buffer): Buffer =>
+    Buffer.concat([
+      op.mark,
+      op.text('storage'),
+      op.global('torch', 'FloatStorage'),
+      key,
+      op.text('cpu'),
+      elements,
+      op.tuple,
+      op.persistent,
+    ]);
+  const whole = storage(op.text('0'), op.int(6));
+  const tensor = (offset: Buffer, size: Buffer): Buffer =>
+    Buffer.concat([
+      op.global('torch._utils', '_rebuild_tensor_v2'),
+      op.mark,
+      whole,
+      offset,
+      size,
+      op.emptyTuple,
+      op.tuple,
+      op.reduce,
+    ]);
+
+  test.each<[string, Buffer, string]>([
+    ['the key of a storage', storage(bomb, op.int(6)), 'of a kind that is not known'],
+    ['its number of elements', storage(op.text('0'), bomb), 'of a kind that is not known'],
+    ['the size of a tensor', tensor(op.int(0), bomb), 'a tensor of shape unknown'],
+    ['its offset', tensor(bomb, op.emptyTuple), 'at offset unknown'],
+    ['a name', Buffer.concat([bomb, op.text('x'), Buffer.from([0x93])]), 'a name that is no text'],
+  ])('%s', async (_, body, message) => {
+    const content = make.torchArchive(make.pickle(body), { 0: six });
+    await expect(read(content)).rejects.toThrow(message);
+    await expect(read(content)).rejects.toThrow(UserError);
+  });
+});
+
 describe('the archive', () => {
   const whole = archive({ key: '0', elements: 6, size: [6], stride: [1] });
 
