@@ -1,5 +1,5 @@
 /** What importing writes, and what it says of checkpoints that it cannot. */
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -295,6 +295,17 @@ describe('a diffusers folder that is wrong', () => {
     rmSync(path.join(source, 'diffusion_pytorch_model.safetensors'));
     await expect(importCheckpoint(source, output)).rejects.toThrow('no diffusion_pytorch_model');
     await expect(importCheckpoint(path.join(folder, 'absent'), output)).rejects.toThrow(UserError);
+  });
+
+  test.each(['vae', 'vqvae'])('a pipeline of latents, with its %s', async (autoencoder) => {
+    const pipeline = path.join(folder, `pipeline of a ${autoencoder}`);
+    cpSync(fixture('diffusers-ddpm'), path.join(pipeline, 'unet'), { recursive: true });
+    await importCheckpoint(pipeline, output);
+    mkdirSync(path.join(pipeline, autoencoder));
+    for (const source of [pipeline, path.join(pipeline, 'unet')])
+      await expect(importCheckpoint(source, output)).rejects.toThrow(
+        `unet: a network of latents, not of images: there is a ${autoencoder} beside it`,
+      );
   });
 
   test('weights of the half-precision variant are found, after the full ones', async () => {

@@ -50,7 +50,8 @@ export interface DiffusersOptions {
  * network `y` `[batch]`; output `output`. Its card comes from the scheduler's config, where one lies
  * beside the weights or in a pipeline's `scheduler` folder.
  * @param file the weights'
- * @throws UserError for a config that is missing, cannot be built, or contradicts the weights
+ * @throws UserError for a config that is missing, cannot be built, or contradicts the weights; for a
+ * network of latents
  */
 export async function importDiffusers(
   state: StateDict,
@@ -58,6 +59,7 @@ export async function importDiffusers(
   options: DiffusersOptions,
 ): Promise<Imported> {
   const folder = path.dirname(file);
+  refuseLatents(folder);
   const configFile = options.config ?? path.join(folder, 'config.json');
   if (!existsSync(configFile))
     throw new UserError(
@@ -77,6 +79,18 @@ export async function importDiffusers(
     card: { description, ...scheduler.card, ...facts },
     inferred: scheduler.inferred,
   };
+}
+
+/** @throws UserError for the network of a pipeline that has an autoencoder beside it */
+function refuseLatents(folder: string): void {
+  const pipeline = path.dirname(path.resolve(folder));
+  if (path.basename(path.resolve(folder)) !== 'unet') return;
+  const autoencoder = ['vae', 'vqvae'].find((name) => existsSync(path.join(pipeline, name)));
+  if (autoencoder === undefined) return;
+  throw new UserError(
+    `${folder}: a network of latents, not of images: there is a ${autoencoder} beside it`,
+    { hint: 'export the whole pipeline to ONNX: see docs/latent.md' },
+  );
 }
 
 /**
