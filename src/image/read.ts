@@ -43,12 +43,15 @@ export async function decodeImage(bytes: Uint8Array, where: string): Promise<Rea
     throw new UserError(`${where}: expected 8 or 16 bits a sample, got ${metadata.depth}`, {
       hint: 'convert it to a 16-bit PNG, or to a .npy file of values in [-1,1]',
     });
-  // sharp would take 16-bit images that carry a profile to Display P3 and leave them there; with
-  // the profile ignored on input, it is still what the output profile is converted from.
-  const profiled = metadata.icc !== undefined && metadata.space === 'rgb16';
+  // sharp would take 16-bit colours that carry a profile to Display P3 and leave them there, and
+  // pass over a profile of 16-bit grey; with the profile ignored on input, it is still what the
+  // output profile is converted from, as long as the image is of the profile's kind by then.
+  const grey = metadata.space === 'grey16';
+  const profiled = metadata.icc !== undefined && (grey || metadata.space === 'rgb16');
   const file = sharp(bytes, { ignoreIcc: profiled }).autoOrient();
   if (profiled) file.withIccProfile('srgb');
-  file.toColourspace(wide ? 'rgb16' : 'srgb').raw({ depth: wide ? 'ushort' : 'uchar' });
+  const space = profiled && grey ? 'grey16' : 'rgb16';
+  file.toColourspace(wide ? space : 'srgb').raw({ depth: wide ? 'ushort' : 'uchar' });
   const { data, info } = await intact(file.toBuffer({ resolveWithObject: true }), where);
   const samples = wide ? new Uint16Array(new Uint8Array(data).buffer) : data;
   const { image, transparent } = fromSamples(samples, info, white(metadata));

@@ -113,6 +113,18 @@ describe('16 bits', () => {
       planes(65535, 300, 300, 300, 65535, 65535, 65535),
     );
   });
+
+  // sRGB's transfer function of 100/255, which the profile says is linear.
+  test.each([1, 2] as const)('a profile of grey is converted, %i channels', async (channels) => {
+    const linear = channels === 1 ? [25700, 25700] : [25700, 65535, 25700, 65535];
+    const png = words(channels, ...linear)
+      .toColourspace('grey16')
+      .png();
+    const file = withProfile(await png.toBuffer(), linearGrey());
+    const { image, notes } = await readImage(await saved(file));
+    for (const v of image.data) expect(v).toBeCloseTo(168.11 / 127.5 - 1, 3);
+    expect(notes).toEqual([]);
+  });
 });
 
 test('grey becomes three equal channels', async () => {
@@ -257,6 +269,33 @@ describe.skipIf(faces === undefined)('a photograph', () => {
     expect(image.data.reduce((a, b) => Math.min(a, b))).toBeGreaterThanOrEqual(-1);
   });
 });
+
+/** An ICC profile of grey values that are linear in light: a header, and three tags. */
+function linearGrey(): Buffer {
+  const d50 = [0.9642, 1, 0.8249].map((v) => Math.round(v * 65536));
+  const int = (...values: number[]): Buffer => Buffer.from(Int32Array.from(values).buffer).swap32();
+  const tag = (name: string, ...parts: Buffer[]): Buffer =>
+    Buffer.concat([Buffer.from(name), int(0), ...parts]);
+  const tags: [name: string, content: Buffer][] = [
+    ['wtpt', tag('XYZ ', int(...d50))],
+    ['kTRC', tag('curv', int(1), Buffer.of(1, 0, 0, 0))],
+    ['desc', tag('desc', int(5), Buffer.from('grey\0'), Buffer.alloc(79))],
+  ];
+  const start = 128 + 4 + 12 * tags.length;
+  const table = [int(tags.length)];
+  let size = start;
+  for (const [name, content] of tags) {
+    table.push(Buffer.from(name), int(size, content.length));
+    size += content.length;
+  }
+  const header = Buffer.alloc(128);
+  header.writeUInt32BE(size);
+  header.writeUInt32BE(0x02200000, 8);
+  header.write('mntrGRAYXYZ ', 12);
+  header.write('acsp', 36);
+  int(...d50).copy(header, 68);
+  return Buffer.concat([header, ...table, ...tags.map(([, content]) => content)]);
+}
 
 /** A PNG with an embedded colour profile: an iCCP chunk after the header. */
 function withProfile(png: Buffer, icc: Buffer): Buffer {
