@@ -16,7 +16,7 @@ export interface Input {
 
 /** Where `findInputs` looks, besides what it is given. */
 export interface Search {
-  /** A folder of results: what lies under it is passed over. */
+  /** A folder of results: what lies under it is passed over, unless inputs are looked for there. */
   readonly except?: string | undefined;
   /** What `-` stands for, a name a line. */
   readonly stdin?: AsyncIterable<string | Uint8Array> | undefined;
@@ -59,10 +59,14 @@ export async function findInputs(
 }
 
 function below(base: string, file: string): Input {
-  const relative = path.relative(base, file);
-  if (relative.split(path.sep)[0] === '..' || path.isAbsolute(relative))
-    throw new UserError(`${file}: not below the folder of --base, ${base}`);
-  return { file, name: nameOf(relative) };
+  if (!isBelow(base, file)) throw new UserError(`${file}: not below the folder of --base, ${base}`);
+  return { file, name: nameOf(path.relative(base, file)) };
+}
+
+/** Whether a path leads further down than a folder. */
+function isBelow(folder: string, file: string): boolean {
+  const relative = path.relative(folder, file);
+  return relative !== '' && relative.split(path.sep)[0] !== '..' && !path.isAbsolute(relative);
 }
 
 const nameOf = (relative: string): string => stemOf(relative).split(path.sep).join('/');
@@ -116,8 +120,8 @@ function fixedPart(pattern: string): string {
 
 async function matching(pattern: string, except: string | undefined): Promise<string[]> {
   const files = await glob(pattern, { expandDirectories: true });
-  const below = (file: string): boolean =>
-    except !== undefined && path.resolve(file).startsWith(except + path.sep);
+  const apart = except !== undefined && isBelow(fixedPart(pattern), except) ? except : undefined;
+  const below = (file: string): boolean => apart !== undefined && isBelow(apart, file);
   const beside = (file: string): boolean => companionFolder.test(path.dirname(file));
   return files.filter((f) => isImage(path.basename(f)) && !below(f) && !beside(f)).sort();
 }
@@ -136,12 +140,22 @@ function refuseSameNames(inputs: readonly Input[]): void {
     if (other)
       throw new UserError(
         `two images are named '${input.name}': ${other.file} and ${input.file}; results go by name`,
-        {
-          hint: 'give the folder above them, or name it with --base, so that names include folders',
-        },
+        { hint: apartBy(other.file, input.file) },
       );
     byName.set(name, input);
   }
+}
+
+/** How two images of one name may come to have two. */
+function apartBy(one: string, other: string): string {
+  const folder = path.dirname(other);
+  if (path.resolve(path.dirname(one)) !== path.resolve(folder))
+    return 'give the folder above them, or name it with --base, so that names include folders';
+  const extension = path.extname(other);
+  const pattern = path.join(folder, `*${extension}`);
+  return path.extname(one) === extension
+    ? 'rename one of them, or give each a run of its own'
+    : `rename one of them, or choose by a pattern such as '${pattern}'`;
 }
 
 /** @param above the folders that this one was found in, without links */

@@ -73,6 +73,23 @@ it('names by paths below a base, whether listed, given or found', async () => {
   await expect(outside).rejects.toThrow('a.png: not below the folder of --base');
 });
 
+it('passes results over only where inputs are looked for above them', async () => {
+  const names = async (pattern: string): Promise<string[]> =>
+    (await findInputs([at(pattern)], { except: at('deep') })).map((input) => input.name);
+  expect(await names('deep/*.png')).toEqual(['a']);
+  expect(await names('deep/er/*')).toEqual(['c']);
+  expect(await names('{deep,out}/*.png')).toEqual(['out/a']);
+});
+
+it.each([
+  [['a.png', 'deep/a.png'], 'give the folder above them'],
+  [['twice/a.jpg', 'twice/a.png'], `choose by a pattern such as '${at('twice/*.png')}'`],
+  [['a.png', 'a.measurement.png'], 'give each a run of its own'],
+])('tells how %j may have two names', async (files, hint) => {
+  const error: unknown = await findInputs(files.map(at)).catch((e: unknown) => e);
+  expect(error).toMatchObject({ hint: expect.stringContaining(hint) });
+});
+
 it('takes patterns as Windows writes them', () => {
   expect(patternOf('photos\\20?4\\*.png', '\\')).toBe('photos/20?4/*.png');
   expect(patternOf('photos/\\[1\\]*.png', '/')).toBe('photos/\\[1\\]*.png');
