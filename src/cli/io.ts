@@ -1,4 +1,5 @@
 /** What a command talks to: the process's streams, or a test's. */
+import { addAbortSignal, type Readable } from 'node:stream';
 import { styleText } from 'node:util';
 
 export interface Output {
@@ -15,6 +16,17 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Stops a command between two steps; what is finished by then stays. */
   readonly signal?: AbortSignal;
+}
+
+/**
+ * What comes in over a stream, whose end nobody waits for once the signal is given.
+ * @throws AbortError then, the stream being closed
+ */
+export async function* interruptible(
+  stream: Readable,
+  signal: AbortSignal,
+): AsyncGenerator<string | Uint8Array> {
+  yield* addAbortSignal(signal, stream);
 }
 
 export type Style = Parameters<typeof styleText>[0];

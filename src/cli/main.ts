@@ -1,8 +1,9 @@
 /** The command line: parse, run, report, exit code. */
 import { Command, Option } from 'commander';
+import { fileFailure } from '../files/failure.ts';
 import { commands, type Listed } from './commands.ts';
 import { fail } from './errors.ts';
-import { painter, wantsColour, type Io } from './io.ts';
+import { interruptible, painter, wantsColour, type Io } from './io.ts';
 import { version } from './version.ts';
 
 /**
@@ -89,12 +90,17 @@ function settle(command: Command, io: Io): void {
  */
 export function processIo(): Io {
   const interrupt = new AbortController();
+  const { signal } = interrupt;
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort());
-  // A reader that has seen enough, as `head` has, is no failure.
-  for (const stream of [process.stdout, process.stderr])
+  const { stdout, stderr, env } = process;
+  const io = { stdin: interruptible(process.stdin, signal), stdout, stderr, env, signal };
+  for (const stream of [stdout, stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
+      // A reader that has seen enough, as `head` has, is no failure.
+      if (error.code === 'EPIPE') return;
+      // What is wrong with stderr cannot be said there; of stdout, nothing else is of use.
+      const code = stream === stderr ? 1 : fail(fileFailure('write', 'standard output', error), io);
+      process.exit(code);
     });
-  const { stdin, stdout, stderr, env } = process;
-  return { stdin, stdout, stderr, env, signal: interrupt.signal };
+  return io;
 }

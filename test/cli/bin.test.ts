@@ -1,5 +1,14 @@
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../helpers/folder.ts';
@@ -33,6 +42,43 @@ it.skipIf(process.platform === 'win32' || !existsSync(join(root, 'dist/cli/main.
   expect(readFileSync(`${out}.code`, 'utf8')).toBe('0\n');
   expect(existsSync(join(out, 'a.operator.json'))).toBe(true);
 });
+
+it
+  .skipIf(!existsSync('/dev/full') || !existsSync(join(root, 'dist/cli/main.js')))
+  .each(['help losses', 'degrade a.png -t sr -o full --json'])(
+  'says that standard output cannot be written: %s',
+  async (line) => {
+    await writePicture(join(folder, 'a.png'), 16);
+    const full = openSync('/dev/full', 'w');
+    const call = [join(root, 'bin/dsg.js'), ...line.split(' ')];
+    const stdio = ['ignore', full, 'pipe'] as const;
+    const done = spawnSync(process.execPath, call, {
+      cwd: folder,
+      stdio: [...stdio],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    const error = 'error: cannot write standard output: no space left on the device\n';
+    expect(done).toMatchObject({ status: 1, stderr: expect.stringContaining(error) });
+    expect(done.stderr).not.toContain('    at ');
+  },
+);
+
+it.skipIf(process.platform === 'win32' || !existsSync(join(root, 'dist/cli/main.js')))(
+  'ends at once when it is interrupted while it waits for a list',
+  async () => {
+    const call = [join(root, 'bin/dsg.js'), 'degrade', '-', '-t', 'sr', '-o', join(folder, 'none')];
+    const waiting = spawn(process.execPath, call, {
+      stdio: ['pipe', 'inherit', 'ignore'],
+      timeout: 20_000,
+      killSignal: 'SIGKILL',
+    });
+    // More than a pipe holds: once it is gone, somebody reads.
+    waiting.stdin.write('a.png\n'.repeat(200_000), () => waiting.kill('SIGINT'));
+    const [code] = await once(waiting, 'close');
+    expect(code).toBe(130);
+  },
+);
 
 /** Prints every package that is imported, from within the loader. */
 const spy = `

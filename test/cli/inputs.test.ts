@@ -1,9 +1,10 @@
 /** What becomes of operands: files, folders, patterns, and lists on stdin. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { expect, it } from 'vitest';
 import { findInputs, patternOf } from '../../src/cli/inputs.ts';
+import { interruptible } from '../../src/cli/io.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 
 const folder = temporaryFolder();
@@ -88,6 +89,16 @@ it.each([
 ])('tells how %j may have two names', async (files, hint) => {
   const error: unknown = await findInputs(files.map(at)).catch((e: unknown) => e);
   expect(error).toMatchObject({ hint: expect.stringContaining(hint) });
+});
+
+it('waits no longer for a list once it is interrupted', async () => {
+  const [interrupt, endless] = [new AbortController(), new PassThrough()];
+  endless.write(`${at('a.png')}\n`);
+  const stdin = interruptible(endless, interrupt.signal);
+  const finding = findInputs(['-'], { stdin });
+  setTimeout(() => interrupt.abort(), 20);
+  await expect(finding).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+  expect(endless.destroyed).toBe(true);
 });
 
 it('takes patterns as Windows writes them', () => {
