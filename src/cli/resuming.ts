@@ -3,6 +3,7 @@ import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
+import { fileFailure } from '../files/failure.ts';
 import { sha256 } from '../files/sha256.ts';
 import type { Destination } from './destination.ts';
 import type { Identity } from './identity.ts';
@@ -94,17 +95,23 @@ async function keptResult(
     const { identity } = await identify(input);
     const same =
       kept.identity.options === identity.options && kept.identity.input === identity.input;
-    return same && (await isWhole(file, kept)) ? kept : undefined;
+    if (same) await refuseDamaged(file, kept);
+    return same ? kept : undefined;
   } catch (error) {
     if (error instanceof UserError || isFileError(error)) return undefined;
     throw error;
   }
 }
 
-async function isWhole(sidecar: string, kept: Kept): Promise<boolean> {
+/** @throws UserError if a result, or what goes with it, is no longer there as its sidecar says */
+export async function refuseDamaged(sidecar: string, kept: Kept): Promise<void> {
   const { image, others } = filesOf(sidecar, kept);
-  for (const other of others) await access(other);
-  return (await sha256(image)) === kept.result.sha256;
+  for (const other of others)
+    await access(other).catch((error: unknown) => {
+      throw fileFailure('read', other, error);
+    });
+  if ((await sha256(image)) !== kept.result.sha256)
+    throw new UserError(`${image}: not the result that ${path.basename(sidecar)} was written with`);
 }
 
 function isFileError(error: unknown): boolean {

@@ -20,7 +20,7 @@ import { temporaryName } from '../../src/files/leftovers.ts';
 import { zeros } from '../../src/tensor/tensor.ts';
 import { digestsOf } from '../helpers/digests.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
-import { expectDone, filesIn, restore, writeHalfMask, writePicture } from './harness.ts';
+import { dsg, expectDone, filesIn, restore, writeHalfMask, writePicture } from './harness.ts';
 import { writeShrinking } from './models.ts';
 
 const folder = temporaryFolder();
@@ -162,6 +162,25 @@ describe('--resume', () => {
     const second = await run(out, '--json', '--resume');
     expect(JSON.parse(second.stdout)).toEqual(JSON.parse(first.stdout));
   });
+});
+
+it('summary leaves out what is gone or damaged, and says so', async () => {
+  const out = fresh();
+  await run(out);
+  rmSync(join(out, 'deep/d.png'));
+  rmSync(join(out, 'c.trace.webp'));
+  appendFileSync(join(out, 'e.png'), '.');
+  const done = await dsg(['summary', out]);
+  expect(done.code).toBe(1);
+  expect(done.stdout).toMatch(/^.*a\.png .*\n.*b\.png .*\n2 results\n$/);
+  for (const complaint of [
+    'deep/d.png: no such file or folder',
+    'c.trace.webp: no such file or folder',
+    'e.png: not the result that e.json was written with',
+  ])
+    expect(done.stderr).toContain(complaint);
+  const { results, failures } = JSON.parse((await dsg(['summary', out, '--json'])).stdout);
+  expect([results.length, failures.length]).toEqual([2, 3]);
 });
 
 describe('what killed runs leave', () => {
