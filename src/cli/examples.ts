@@ -14,6 +14,7 @@ import { sameShape, showShape, type Tensor } from '../tensor/tensor.ts';
 import { degradationFor, planOf, refuseContradiction, type Plan } from './degradation.ts';
 import type { DegradationValues } from './degradation-options.ts';
 import { stemOf, type Input } from './inputs.ts';
+import { refuseUnheld } from './memory.ts';
 
 export interface Example {
   readonly input: Input;
@@ -48,6 +49,7 @@ export async function simulate(input: Input, options: SimulateOptions): Promise<
   const before = sizeOf(image);
   const whole = how === 'pad' ? undefined : fixed;
   const after = how ? (whole ?? divisible(before, plan, how)) : before;
+  refuseUnheld(after, input.file);
   const clean = how ? fit(image, after, how) : image;
   const key = noiseKey(seed, input.name);
   const degradation = degradationFor(plan, before, after, { fit: how, key });
@@ -127,7 +129,9 @@ export async function readMeasurement(
   const degradation = degradationFor(source, before, after, { fit: values.fit, key: [0, 0] });
   const operator = operatorOf(degradation);
   const shape = imageShape(fitted);
-  const expected = operator.measured(operator.restored(shape));
+  const whole = operator.restored(shape);
+  refuseUnheld({ height: whole[1], width: whole[2] }, input.file);
+  const expected = operator.measured(whole);
   if (!sameShape(shape, expected))
     throw new UserError(
       `${input.file}: a measurement of ${showShape(shape)}, where ${showShape(expected)} is needed`,

@@ -26,6 +26,7 @@ import { digest, hashOf, revision } from './identity.ts';
 import type { Input } from './inputs.ts';
 import type { Io } from './io.ts';
 import { openAims } from './losses.ts';
+import { refuseUnheld } from './memory.ts';
 import { recordCard } from './model-card.ts';
 import { noteModel, openModel, readReplay, refuseChannels } from './preparing.ts';
 import { openLanes, showDuration, type Progress } from './progress.ts';
@@ -135,6 +136,7 @@ function sizeFor(values: GenerateValues, model: Model): Size {
   const { width = usualSize(model).width } = values;
   const { height = model.fixed?.height ?? width } = values;
   refuseOtherSize(model, { height, width }, '--width and --height');
+  refuseUnheld({ height, width }, '--width and --height');
   const canvas = canvasFor(model, { height, width });
   if (canvas.height === height && canvas.width === width) return canvas;
   const { multiple } = model.card;

@@ -152,6 +152,16 @@ describe('refused', () => {
       /nan-mask\.npy: expected finite values, got NaN/,
     ],
     [
+      'a result that no memory holds',
+      [at('good.png'), '--task', 'sr', '--scale', '100000'],
+      /good\.png: an image of 1600000×1600000 takes .* GiB, more than can be held/,
+    ],
+    [
+      'a measured image that no memory holds',
+      [at('good.png'), '--task', 'sr', '--scale', '1000000', '--fit', 'pad', '--simulate'],
+      /good\.png: an image of 1000000×1000000 takes .* GiB, more than can be held/,
+    ],
+    [
       'a mask for sr',
       [at('good.png'), '--task', 'sr', '--mask', at('mask.png')],
       /--mask belongs to --task inpaint/,

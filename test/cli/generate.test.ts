@@ -173,6 +173,11 @@ describe('bad input', () => {
     ['no images', ['--count', '0'], /Expected an integer, 1 or more/],
     ['one file for two', ['--model', classes, '--count', '2'], /one file, but there are 2/],
     ['a size that the model cannot halve', ['--width', '60'], /multiple of 8\nhint: .*--width 64/],
+    [
+      'a size that no memory holds',
+      ['--width', '999999999'],
+      /an image of 999999999×999999999 takes .* GiB, more than can be held/,
+    ],
     ['an option without use', ['--sampler', 'ddpm', '--eta', '0.5'], /--eta belongs to/],
   ])('%s', async (_, args, message) => {
     const done = await generate([...args, '-o', at('never.png')]);
