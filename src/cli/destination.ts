@@ -2,13 +2,13 @@
 import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
+import { writeAtomic } from '../files/atomic.ts';
 import { fileFailure } from '../files/failure.ts';
 import { makeFolder, makeFolderWithin } from '../files/folder.ts';
 import { removeLeftovers } from '../files/leftovers.ts';
 import { placeOf } from '../files/place.ts';
-import { writeImage } from '../image/write.ts';
+import { encodeImage } from '../image/write.ts';
 import type { ImageFormat } from '../image/formats.ts';
-import { writeNpy } from '../tensor/npy.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import type { Input } from './inputs.ts';
 
@@ -125,6 +125,11 @@ export async function makeWritable(folder: string): Promise<void> {
 
 /** Writes an image `[3,H,W]` to a folder that is there; .npy gets the shape `[1,3,H,W]` of models. */
 export async function writeResult(file: string, image: Tensor, format: ImageFormat): Promise<void> {
-  if (format === 'npy') await writeNpy(file, tensor([1, ...image.shape], image.data));
-  else await writeImage(file, image, format);
+  await writeAtomic(file, await encodeResult(image, format));
+}
+
+/** The bytes that `writeResult` writes. */
+export function encodeResult(image: Tensor, format: ImageFormat): Promise<Uint8Array> {
+  const shown = format === 'npy' ? tensor([1, ...image.shape], image.data) : image;
+  return encodeImage(shown, format);
 }

@@ -8,7 +8,7 @@ import { fid } from '../metrics/fid.ts';
 import { operatorOf } from '../pipeline/degradation.ts';
 import { visible } from '../operators/operator.ts';
 import { compare, residual } from '../pipeline/evaluate.ts';
-import { readRecord, recordPath } from '../pipeline/record.ts';
+import { readRecord, recordPath, refuseOtherMeasurement } from '../pipeline/record.ts';
 import { belowLimits, type Shortfall } from '../report/regression.ts';
 import { scoresJson } from '../report/results.ts';
 import { mean } from '../report/summary.ts';
@@ -119,7 +119,9 @@ function recordStem(
 async function residualOf(x: Tensor, stem: string): Promise<Scores> {
   const { record, degradation } = await readRecord(stem);
   const operator = operatorOf(degradation);
-  const { image } = await readImage(path.join(path.dirname(stem), record.measurement));
+  const file = path.join(path.dirname(stem), record.measurement);
+  await refuseOtherMeasurement(file, record, stem);
+  const { image } = await readImage(file);
   return residual(x, { operator, y: visible(operator, image), sigma: record.noise.sigma });
 }
 

@@ -8,7 +8,7 @@ import { imageShape, type Operator } from '../operators/operator.ts';
 import { visible } from '../operators/operator.ts';
 import { degrade } from '../pipeline/degrade.ts';
 import { operatorOf, type Degradation } from '../pipeline/degradation.ts';
-import { readRecord, recordPath } from '../pipeline/record.ts';
+import { readRecord, recordPath, refuseOtherMeasurement } from '../pipeline/record.ts';
 import { noiseKey } from '../tensor/noise.ts';
 import { sameShape, showShape, type Tensor } from '../tensor/tensor.ts';
 import { degradationFor, planOf, refuseContradiction, type Plan } from './degradation.ts';
@@ -111,11 +111,7 @@ export async function readMeasurement(
   const recorded = existsSync(recordPath(stem)) ? await readRecord(stem) : undefined;
   if (recorded) {
     const record = path.basename(recordPath(stem));
-    const said = recorded.record.measurement;
-    if (path.parse(said).name !== path.parse(input.file).name)
-      throw new UserError(`${input.file}: not the measurement that ${record} describes (${said})`, {
-        hint: `restore ${said}, or move the record away and give the options`,
-      });
+    await refuseOtherMeasurement(input.file, recorded.record, stem);
     const { degradation, record: written } = recorded;
     await refuseContradiction(values, { degradation, sigma: written.noise.sigma }, record);
   }

@@ -13,3 +13,8 @@ export async function sha256(file: string): Promise<string> {
   }
   return hash.digest('hex');
 }
+
+/** The same of bytes in memory. */
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

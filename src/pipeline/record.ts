@@ -4,10 +4,11 @@ import path from 'node:path';
 import { z } from 'zod';
 import { showIssues, UserError } from '../errors.ts';
 import { parseJson } from '../files/json.ts';
-import { writeAtomic } from '../files/atomic.ts';
+import { writeTogether, type AtomicFile } from '../files/atomic.ts';
 import { readBytes } from '../files/read.ts';
-import { writeImage } from '../image/write.ts';
-import { writeNpy } from '../tensor/npy.ts';
+import { sha256, sha256Of } from '../files/sha256.ts';
+import { encodeImage } from '../image/write.ts';
+import { encodeNpy } from '../tensor/npy.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { readKernel, readMask, type Degradation } from './degradation.ts';
 
@@ -21,6 +22,8 @@ const operatorRecord = z.strictObject({
   dsg: z.string(),
   /** The file that holds the measurement. */
   measurement: fileName,
+  /** The files that hold it, one a format; older records do not tell. */
+  files: z.array(beside).optional(),
   operator: z.discriminatedUnion('task', [
     z.strictObject({ task: z.literal('inpaint'), mask: beside }),
     z.strictObject({ task: z.literal('sr'), scale: z.int().min(2) }),
@@ -45,25 +48,32 @@ export function recordPath(stem: string): string {
 }
 
 /**
- * Writes mask or kernel, and after them the record.
+ * Writes a measurement, in one or more formats, mask or kernel, and the record of them all. They
+ * mean something together only: whatever comes between leaves no record rather than a wrong one.
  * @param stem path of the measurement without `.EXT` or `.measurement.EXT`
  * @returns the files written
  */
-export async function writeRecord(
+export async function writeRecorded(
   stem: string,
+  measurements: readonly { readonly path: string; readonly content: Uint8Array }[],
   degradation: Degradation,
-  about: Omit<OperatorRecord, 'schema' | 'operator'>,
+  about: Omit<OperatorRecord, 'schema' | 'operator' | 'files'>,
 ): Promise<string[]> {
-  const { operator, file } = await writeOperator(stem, degradation);
-  const record: OperatorRecord = { schema: 1, ...about, operator };
-  await writeAtomic(recordPath(stem), `${JSON.stringify(record, undefined, 2)}\n`);
-  return [...(file ? [file] : []), recordPath(stem)];
+  const { operator, file } = await encodeOperator(stem, degradation);
+  const files = measurements.map(({ path: to, content }) => {
+    return { file: path.basename(to), sha256: sha256Of(content) };
+  });
+  const record: OperatorRecord = { schema: 1, ...about, files, operator };
+  const content = `${JSON.stringify(record, undefined, 2)}\n`;
+  const all = [...measurements, ...(file ? [file] : []), { path: recordPath(stem), content }];
+  await writeTogether(all);
+  return all.map((written) => written.path);
 }
 
-async function writeOperator(
+async function encodeOperator(
   stem: string,
   degradation: Degradation,
-): Promise<{ operator: OperatorRecord['operator']; file?: string }> {
+): Promise<{ operator: OperatorRecord['operator']; file?: AtomicFile }> {
   switch (degradation.task) {
     case 'inpaint': {
       const { mask } = degradation;
@@ -71,10 +81,10 @@ async function writeOperator(
       const plane = mask.data.map((v) => 2 * v - 1);
       const grey = new Float32Array(3 * plane.length);
       for (let c = 0; c < 3; c++) grey.set(plane, c * plane.length);
-      const file = `${stem}.mask.png`;
-      await writeImage(file, tensor([3, height, width], grey), 'png');
-      const operator = { task: 'inpaint', mask: reference(file, mask) } as const;
-      return { operator, file };
+      const to = `${stem}.mask.png`;
+      const content = await encodeImage(tensor([3, height, width], grey), 'png');
+      const operator = { task: 'inpaint', mask: reference(to, mask) } as const;
+      return { operator, file: { path: to, content } };
     }
     case 'sr':
       return { operator: degradation };
@@ -83,10 +93,10 @@ async function writeOperator(
         const { size, std } = degradation;
         return { operator: { task: 'deblur', kernel: { size, std } } };
       }
-      const file = `${stem}.kernel.npy`;
-      await writeNpy(file, degradation.kernel);
-      const operator = { task: 'deblur', kernel: reference(file, degradation.kernel) } as const;
-      return { operator, file };
+      const { kernel } = degradation;
+      const to = `${stem}.kernel.npy`;
+      const operator = { task: 'deblur', kernel: reference(to, kernel) } as const;
+      return { operator, file: { path: to, content: encodeNpy(kernel) } };
     }
   }
 }
@@ -137,9 +147,31 @@ function parseRecord(bytes: Buffer, file: string): OperatorRecord {
   });
 }
 
-function checkHash(file: string, values: Tensor, expected: string, record: string): void {
-  if (valuesHash(values) !== expected)
-    throw new UserError(`${file}: not what ${path.basename(record)} was written with`, {
-      hint: 'the file was changed; make the measurement again, or give the options instead',
+/**
+ * @param stem of the record
+ * @throws UserError if a file is not the measurement that the record was written with
+ */
+export async function refuseOtherMeasurement(
+  file: string,
+  { measurement, files }: OperatorRecord,
+  stem: string,
+): Promise<void> {
+  const record = path.basename(recordPath(stem));
+  if (path.parse(measurement).name !== path.parse(file).name)
+    throw new UserError(`${file}: not the measurement that ${record} describes (${measurement})`, {
+      hint: `restore ${measurement}, or move the record away and give the options`,
     });
+  if (!files) return;
+  const digest = await sha256(file);
+  if (!files.some((f) => f.sha256 === digest)) throw changed(file, record);
+}
+
+function checkHash(file: string, values: Tensor, expected: string, record: string): void {
+  if (valuesHash(values) !== expected) throw changed(file, path.basename(record));
+}
+
+function changed(file: string, record: string): UserError {
+  return new UserError(`${file}: not what ${record} was written with`, {
+    hint: 'make the measurement again, or move the record away and give the options',
+  });
 }

@@ -1,7 +1,8 @@
-import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readNpy, writeNpy } from '../../src/tensor/npy.ts';
+import { digestsOf } from '../helpers/digests.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { expectDone, dsg, filesIn, restore, writeHalfMask, writePicture } from './harness.ts';
 import { writeShrinking } from './models.ts';
@@ -118,6 +119,40 @@ describe('the operator record', () => {
     const done = await restore([degraded, ...quick, '-o', fresh()]);
     expect(done.code).toBe(1);
     expect(done.stderr).toContain('a.mask.png: not what a.operator.json was written with');
+  });
+
+  it('is held against the measurement, which another one may have replaced', async () => {
+    const [degraded, other] = [fresh(), fresh()];
+    const measure = (...more: string[]) => dsg(['degrade', join(clean, 'a.png'), ...blur, ...more]);
+    await measure('-o', degraded);
+    await measure('--seed', '1', '-o', other);
+    const record = join(degraded, 'a.operator.json');
+    expect(JSON.parse(readFileSync(record, 'utf8'))).toMatchObject({ files: [{ file: 'a.png' }] });
+    cpSync(join(other, 'a.png'), join(degraded, 'a.png'));
+    const message = 'a.png: not what a.operator.json was written with';
+    const done = await restore([degraded, ...quick, '-o', fresh()]);
+    expect(done.code).toBe(1);
+    expect(done.stderr).toContain(message);
+    const result = join(clean, 'a.png');
+    const scored = await dsg(['eval', result, result, '--measurements', degraded]);
+    expect(scored.stderr).toContain(message);
+    // Records of before named no digests.
+    const { files: _, ...old } = JSON.parse(readFileSync(record, 'utf8'));
+    writeFileSync(record, JSON.stringify(old));
+    expectDone(await restore([degraded, ...quick, '-o', fresh()]));
+  });
+
+  it('stays with its measurement where another cannot be written whole', async () => {
+    const degraded = fresh();
+    const measure = (...more: string[]) =>
+      dsg(['degrade', join(clean, 'a.png'), '-o', degraded, ...more]);
+    expectDone(await measure(...blur));
+    const before = digestsOf(degraded, filesIn(degraded));
+    mkdirSync(join(degraded, 'a.mask.png'));
+    const done = await measure('--task', 'inpaint');
+    expect(done.code).toBe(1);
+    expect(done.stderr).toContain('a.mask.png: it is not a regular file');
+    expect(digestsOf(degraded, filesIn(degraded))).toEqual(before);
   });
 
   it.each<[what: string, content: string, message: RegExp]>([
