@@ -24,7 +24,8 @@ export const degradationOptions = {
   mask: option(
     '--mask <file>',
     'Simple',
-    'inpaint: image or .npy whose values of at least half of white are kept; or random, box',
+    'inpaint: image or .npy whose values of at least half of white are kept, black and ' +
+      'transparent pixels being hidden; or random, box',
     text,
     `${usualDegradation.mask} to simulate`,
   ),

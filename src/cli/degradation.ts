@@ -14,11 +14,17 @@ export type Plan =
   | Exclude<Degradation, { task: 'inpaint' }>
   | { readonly task: 'inpaint'; readonly mask: Tensor | 'random' | 'box' };
 
+/** A plan, and what to say of the files that it was read from, one line each. */
+export interface NotedPlan {
+  readonly plan: Plan;
+  readonly notes: readonly string[];
+}
+
 /**
  * What the options ask for; masks and kernels are read here, once.
  * @throws UserError if the task is missing or a file cannot be read
  */
-export async function planOf(values: DegradationValues): Promise<Plan> {
+export async function planOf(values: DegradationValues): Promise<NotedPlan> {
   refuseForeign(values, values.task);
   switch (values.task) {
     case undefined:
@@ -27,22 +33,29 @@ export async function planOf(values: DegradationValues): Promise<Plan> {
       });
     case 'inpaint': {
       const given = values.mask ?? usual.mask;
-      const drawn = given === 'random' || given === 'box';
-      return { task: 'inpaint', mask: drawn ? given : await readMask(given) };
+      if (given === 'random' || given === 'box')
+        return { plan: { task: 'inpaint', mask: given }, notes: [] };
+      const { values: mask, notes } = await readMask(given);
+      return { plan: { task: 'inpaint', mask }, notes: about(given, notes) };
     }
     case 'sr':
-      return { task: 'sr', scale: values.scale ?? usual.scale };
+      return { plan: { task: 'sr', scale: values.scale ?? usual.scale }, notes: [] };
     case 'deblur':
       if (values.kernel === undefined) {
         const { kernelSize: size = usual.size, kernelStd: std = usual.std } = values;
-        return { task: 'deblur', size, std };
+        return { plan: { task: 'deblur', size, std }, notes: [] };
       }
       if (values.kernelSize !== undefined || values.kernelStd !== undefined)
         throw new UserError('--kernel replaces the Gaussian of --kernel-size and --kernel-std', {
           hint: 'leave out one or the other',
         });
-      return { task: 'deblur', kernel: await readKernel(values.kernel) };
+      const { values: kernel, notes } = await readKernel(values.kernel);
+      return { plan: { task: 'deblur', kernel }, notes: about(values.kernel, notes) };
   }
+}
+
+function about(file: string, notes: readonly string[]): string[] {
+  return notes.map((note) => `${file}: ${note}`);
 }
 
 /** σ of the noise: to simulate, or of a measurement that nothing is known of. */
@@ -91,7 +104,7 @@ export async function refuseContradiction(
     case 'inpaint': {
       const same =
         values.mask === undefined ||
-        valuesHash(await readMask(values.mask)) === valuesHash(recorded.mask);
+        valuesHash((await readMask(values.mask)).values) === valuesHash(recorded.mask);
       if (!same) refuse(`--mask ${values.mask}`, 'another mask');
       return;
     }
@@ -103,7 +116,7 @@ export async function refuseContradiction(
       if (differs(values.kernelSize, size)) refuse(`--kernel-size ${values.kernelSize}`, size);
       if (differs(values.kernelStd, std)) refuse(`--kernel-std ${values.kernelStd}`, std);
       if (values.kernel === undefined) return;
-      const kernel = await readKernel(values.kernel);
+      const { values: kernel } = await readKernel(values.kernel);
       const same = 'kernel' in recorded && valuesHash(kernel) === valuesHash(recorded.kernel);
       if (!same) refuse(`--kernel ${values.kernel}`, 'another kernel');
     }

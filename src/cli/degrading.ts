@@ -22,10 +22,12 @@ export async function degradeAll(
     stdin: io.stdin,
     base: values.base,
   });
-  const options = { plan: await planOf(values), sigma: sigmaOf(values), seed, fit };
+  const { plan, notes } = await planOf(values);
+  const options = { plan, sigma: sigmaOf(values), seed, fit };
   const destination = await openDestination(values.output, inputs, values.format);
   const { format } = destination;
   const report = openReport(io, { ...values, inputs: inputs.length });
+  for (const note of notes) report.note(`note: ${note}`);
   try {
     const read = (input: (typeof inputs)[number]) =>
       simulate(input, { ...options, fixed: undefined });

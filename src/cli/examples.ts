@@ -11,7 +11,13 @@ import { operatorOf, type Degradation } from '../pipeline/degradation.ts';
 import { readRecord, recordPath, refuseOtherMeasurement } from '../pipeline/record.ts';
 import { noiseKey } from '../tensor/noise.ts';
 import { sameShape, showShape, type Tensor } from '../tensor/tensor.ts';
-import { degradationFor, planOf, refuseContradiction, type Plan } from './degradation.ts';
+import {
+  degradationFor,
+  planOf,
+  refuseContradiction,
+  type NotedPlan,
+  type Plan,
+} from './degradation.ts';
 import type { DegradationValues } from './degradation-options.ts';
 import { stemOf, type Input } from './inputs.ts';
 import { refuseUnheld } from './memory.ts';
@@ -81,7 +87,7 @@ export interface MeasurementOptions {
 export async function planForMeasurements(
   inputs: readonly Input[],
   values: DegradationValues,
-): Promise<Plan | undefined> {
+): Promise<NotedPlan | undefined> {
   const bare = inputs.find(({ file }) => !existsSync(recordPath(stemOf(file))));
   if (!bare) return undefined;
   const { task, mask } = values;

@@ -61,6 +61,8 @@ export function tilingOf(values: RestoreValues, model: Model): Tiling | undefine
 export interface Reader {
   /** What the options say; undefined where the record of every input says it all. */
   readonly plan: Plan | undefined;
+  /** On the files that it was read from. */
+  readonly notes: readonly string[];
   /** @throws UserError for an input that cannot be read or does not suit */
   read(input: Input): Promise<Example>;
 }
@@ -84,13 +86,13 @@ export async function openReader(
     return example;
   };
   if (values.simulate) {
-    const plan = await planOf(values);
+    const { plan, notes } = await planOf(values);
     const options = { plan, sigma: sigmaOf(values), seed, fit, fixed };
-    return { plan, read: async (input) => checked(await simulate(input, options)) };
+    return { plan, notes, read: async (input) => checked(await simulate(input, options)) };
   }
-  const plan = await planForMeasurements(inputs, values);
+  const { plan, notes = [] } = (await planForMeasurements(inputs, values)) ?? {};
   const options = { values, plan, fixed };
-  return { plan, read: async (input) => checked(await readMeasurement(input, options)) };
+  return { plan, notes, read: async (input) => checked(await readMeasurement(input, options)) };
 }
 
 /** @throws UserError if a file of the folder is missing or damaged, or there is more than one to make */

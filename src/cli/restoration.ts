@@ -101,7 +101,8 @@ export async function restoreAll(
     noun: samples > 1 ? 'sample' : 'image',
   });
   noteModel(model, facts, report);
-  for (const warning of conditioning.warnings) report.note(`note: ${warning}`);
+  for (const warning of [...conditioning.warnings, ...reader.notes])
+    report.note(`note: ${warning}`);
   const told = [...showConditioning(conditioning, model), ...aims.words];
   const note = onceEach(report);
   const read = async (input: Input): Promise<Described> => {

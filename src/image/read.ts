@@ -10,9 +10,14 @@ import { showShape, zeros, type Tensor } from '../tensor/tensor.ts';
 export interface ReadImage {
   /** [3,H,W]; in [-1,1] but for .npy files, whose noise may go beyond. */
   readonly image: Tensor;
+  /** [1,H,W] from 0 for transparent to 1 for opaque, where some pixel is not opaque. */
+  readonly alpha?: Tensor;
   /** What of the file was left out or changed, one sentence each without the path. */
   readonly notes: readonly string[];
 }
+
+/** The note on transparency. */
+export const flattened = 'its transparency was flattened over mid-grey';
 
 /** .npy values beyond this are no noisy image in [-1,1]; they are bytes, 0 to 255. */
 const LARGEST_PLAUSIBLE = 16;
@@ -54,12 +59,13 @@ export async function decodeImage(bytes: Uint8Array, where: string): Promise<Rea
   file.toColourspace(wide ? space : 'srgb').raw({ depth: wide ? 'ushort' : 'uchar' });
   const { data, info } = await intact(file.toBuffer({ resolveWithObject: true }), where);
   const samples = wide ? new Uint16Array(new Uint8Array(data).buffer) : data;
-  const { image, transparent } = fromSamples(samples, info, white(metadata));
+  const { image, alpha } = fromSamples(samples, info, white(metadata));
   const notes: string[] = [];
   const pages = metadata.pages ?? 1;
   if (pages > 1) notes.push(`only the first of its ${pages} frames is used`);
-  if (transparent) notes.push('its transparency was flattened over mid-grey');
-  return { image, notes };
+  if (!alpha) return { image, notes };
+  notes.push(flattened);
+  return { image, alpha, notes };
 }
 
 /** What sharp reads; what it throws, as a UserError on one line. */
@@ -84,21 +90,23 @@ function fromSamples(
   samples: Uint8Array | Uint16Array,
   { width, height, channels }: { width: number; height: number; channels: number },
   white: number,
-): { image: Tensor; transparent: boolean } {
+): Omit<ReadImage, 'notes'> {
   const image = zeros([3, height, width]);
   const area = height * width;
   const alphaAt = channels % 2 === 0 ? channels - 1 : undefined;
+  const opacity = alphaAt === undefined ? undefined : zeros([1, height, width]);
   let transparent = false;
   for (let i = 0; i < area; i++) {
     const pixel = i * channels;
     const alpha = alphaAt === undefined ? 1 : Math.min(1, samples[pixel + alphaAt]! / white);
+    if (opacity) opacity.data[i] = alpha;
     if (alpha < 1) transparent = true;
     for (let c = 0; c < 3; c++) {
       const sample = samples[pixel + (channels < 3 ? 0 : c)]!;
       image.data[c * area + i] = alpha * ((Math.min(sample, white) / white) * 2 - 1);
     }
   }
-  return { image, transparent };
+  return opacity && transparent ? { image, alpha: opacity } : { image };
 }
 
 /** An array [C,H,W] or [1,C,H,W] of 1 or 3 channels as an image. */

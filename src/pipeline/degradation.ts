@@ -1,6 +1,6 @@
 /** Degradations with their parameters, and the files that masks and kernels come in. */
 import { UserError } from '../errors.ts';
-import { readImage } from '../image/read.ts';
+import { flattened, readImage } from '../image/read.ts';
 import { gaussianBlur, kernelBlur } from '../operators/blur.ts';
 import { inpainting } from '../operators/inpainting.ts';
 import type { Operator } from '../operators/operator.ts';
@@ -29,24 +29,46 @@ export function operatorOf(degradation: Degradation): Operator {
   }
 }
 
+/** A mask or kernel from a file. */
+export interface ReadArray {
+  readonly values: Tensor;
+  /** What of the file was left out or may be meant otherwise, one sentence each without the path. */
+  readonly notes: readonly string[];
+}
+
 /**
  * A mask `[1,H,W]` of 0 and 1 from an image (the mean of its channels) or a .npy file of `[H,W]`
- * with or without leading ones: what is at least half of white, or 0.5, is kept.
+ * with or without leading ones: what is at least half of white, or 0.5, is kept, but for pixels of
+ * an image that are less than half opaque.
  * @throws UserError if the file is neither
  */
-export async function readMask(file: string): Promise<Tensor> {
-  if (file.toLowerCase().endsWith('.npy')) {
-    const { height, width, data } = plane(await readNpy(file), file, 'a mask');
-    return tensor(
-      [1, height, width],
-      data.map((v) => Number(v >= 0.5)),
-    );
-  }
-  const { height, width, data } = meanChannel((await readImage(file)).image);
-  return tensor(
+export async function readMask(file: string): Promise<ReadArray> {
+  const { values, notes } = await (isArray(file) ? arrayMask(file) : imageMask(file));
+  const kept = values.data.reduce((sum, v) => sum + v, 0);
+  if (kept === 0) return { values, notes: [...notes, 'it keeps no pixel: only white is kept'] };
+  if (kept < values.data.length) return { values, notes };
+  return { values, notes: [...notes, 'it hides no pixel: only black is hidden'] };
+}
+
+async function arrayMask(file: string): Promise<ReadArray> {
+  const { height, width, data } = plane(await readNpy(file), file, 'a mask');
+  const values = tensor(
     [1, height, width],
-    data.map((v) => Number(v >= 0)),
+    data.map((v) => Number(v >= 0.5)),
   );
+  return { values, notes: [] };
+}
+
+async function imageMask(file: string): Promise<ReadArray> {
+  const { image, alpha, notes } = await readImage(file);
+  const { height, width, data } = meanChannel(image);
+  // Flattened over 0, a colour stays on its side of it.
+  const values = tensor(
+    [1, height, width],
+    data.map((v, i) => Number(v >= 0 && (alpha?.data[i] ?? 1) >= 0.5)),
+  );
+  const holes = 'its transparent pixels are hidden, as black ones are';
+  return { values, notes: notes.map((note) => (note === flattened ? holes : note)) };
 }
 
 /**
@@ -54,18 +76,24 @@ export async function readMask(file: string): Promise<Tensor> {
  * it is; the values of an image, black being 0, are scaled to sum 1.
  * @throws UserError if the file is neither, or an image is black
  */
-export async function readKernel(file: string): Promise<Tensor> {
-  if (file.toLowerCase().endsWith('.npy')) {
+export async function readKernel(file: string): Promise<ReadArray> {
+  if (isArray(file)) {
     const { height, width, data } = plane(await readNpy(file), file, 'a kernel');
-    return tensor([height, width], data);
+    return { values: tensor([height, width], data), notes: [] };
   }
-  const { height, width, data } = meanChannel((await readImage(file)).image);
+  const { image, notes } = await readImage(file);
+  const { height, width, data } = meanChannel(image);
   const sum = data.reduce((s, v) => s + (v + 1) / 2, 0);
   if (!(sum > 0)) throw new UserError(`${file}: a black image is no blur kernel`);
-  return tensor(
+  const values = tensor(
     [height, width],
     data.map((v) => (v + 1) / 2 / sum),
   );
+  return { values, notes };
+}
+
+function isArray(file: string): boolean {
+  return file.toLowerCase().endsWith('.npy');
 }
 
 function plane(

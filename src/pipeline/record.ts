@@ -123,7 +123,7 @@ export async function readRecord(
   const { operator } = record;
   switch (operator.task) {
     case 'inpaint': {
-      const mask = await readMask(neighbour(operator.mask.file));
+      const { values: mask } = await readMask(neighbour(operator.mask.file));
       checkHash(neighbour(operator.mask.file), mask, operator.mask.sha256, file);
       return { record, degradation: { task: 'inpaint', mask } };
     }
@@ -132,7 +132,7 @@ export async function readRecord(
     case 'deblur': {
       if ('size' in operator.kernel)
         return { record, degradation: { task: 'deblur', ...operator.kernel } };
-      const kernel = await readKernel(neighbour(operator.kernel.file));
+      const { values: kernel } = await readKernel(neighbour(operator.kernel.file));
       checkHash(neighbour(operator.kernel.file), kernel, operator.kernel.sha256, file);
       return { record, degradation: { task: 'deblur', kernel } };
     }

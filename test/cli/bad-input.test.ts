@@ -34,6 +34,7 @@ beforeAll(async () => {
   await writeHalfMask(at('mask.png'), 16, 16);
   await writeHalfMask(at('wide-mask.png'), 24, 16);
   await writeHalfMask(at('pixel-mask.png'), 1, 1);
+  await sharp(at('mask.png')).joinChannel(at('mask.png')).png().toFile(at('hole.png'));
   writeFileSync(at('truncated.png'), readFileSync(at('good.png')).subarray(0, 200));
   writeFileSync(at('empty.png'), '');
   writeFileSync(at('text.png'), 'not an image');
@@ -374,10 +375,20 @@ describe('taken', () => {
     ['grey', [at('grey.png'), ...inpaint], ''],
     ['CMYK', [at('cmyk.tiff'), ...inpaint], ''],
     ['transparency', [at('alpha.png'), ...inpaint], 'alpha.png: its transparency was flattened'],
+    [
+      'a mask with a transparent hole',
+      [at('good.png'), '--task', 'inpaint', '--mask', at('hole.png')],
+      'hole.png: its transparent pixels are hidden, as black ones are\n',
+    ],
+    [
+      'a mask that hides nothing, to simulate with',
+      [at('pixel.png'), '--task', 'inpaint', '--mask', at('pixel-mask.png'), '--simulate'],
+      'pixel-mask.png: it hides no pixel: only black is hidden\n',
+    ],
   ])('%s', async (_, args, note) => {
     const done = await attempt(args);
     expectDone(done);
-    expect(done.files).toHaveLength(2);
+    expect(done.files).toEqual(expect.arrayContaining([expect.stringMatching(/\.json$/)]));
     expect(done.stderr).toContain(note);
   });
 });
