@@ -1,4 +1,6 @@
 /** Makes measurements of clean images. */
+import type { ImageFormat } from '../image/formats.ts';
+import { recordFiles } from '../pipeline/record.ts';
 import { planOf, sigmaOf } from './degradation.ts';
 import { readAll } from './reading.ts';
 import type { DegradeValues } from './commands/degrade.ts';
@@ -7,6 +9,8 @@ import { simulate } from './examples.ts';
 import { findInputs } from './inputs.ts';
 import type { Io } from './io.ts';
 import { writeMeasured } from './measured.ts';
+import { filesRead } from './preparing.ts';
+import { refuseReplacing } from './replacing.ts';
 import { openReport } from './report.ts';
 import { describeOperator } from './sidecar.ts';
 
@@ -26,6 +30,19 @@ export async function degradeAll(
   const options = { plan, sigma: sigmaOf(values), seed, fit };
   const destination = await openDestination(values.output, inputs, values.format);
   const { format } = destination;
+  const filesOf = (name: string): { file: string; format: ImageFormat }[] => {
+    const main = { file: destination.result(name), format };
+    const preview = { file: `${destination.stem(name)}.measurement.png`, format: 'png' } as const;
+    return format === 'npy' ? [preview, main] : [main];
+  };
+  await refuseReplacing(destination, {
+    inputs,
+    reads: filesRead(values),
+    beside: (name) => [
+      ...filesOf(name).map(({ file }) => file),
+      ...recordFiles(destination.stem(name)),
+    ],
+  });
   const report = openReport(io, { ...values, inputs: inputs.length });
   for (const note of notes) report.note(`note: ${note}`);
   try {
@@ -34,13 +51,9 @@ export async function degradeAll(
     for await (const example of readAll(inputs, read, report)) {
       io.signal?.throwIfAborted();
       const { name } = example.input;
-      const stem = destination.stem(name);
-      const preview = { file: `${stem}.measurement.png`, format: 'png' } as const;
-      const main = { file: destination.result(name), format };
-      const files = format === 'npy' ? [preview, main] : [main];
       await destination.makeFolder(name);
-      const written = await writeMeasured(stem, files, example, seed);
-      report.result(main.file, {
+      const written = await writeMeasured(destination.stem(name), filesOf(name), example, seed);
+      report.result(destination.result(name), {
         name,
         operator: describeOperator(example.degradation),
         noise: { sigma: example.sigma, range: '[-1,1]' },

@@ -6,7 +6,6 @@ import { writeAtomic } from '../files/atomic.ts';
 import { fileFailure } from '../files/failure.ts';
 import { makeFolder, makeFolderWithin } from '../files/folder.ts';
 import { removeLeftovers } from '../files/leftovers.ts';
-import { placeOf } from '../files/place.ts';
 import { encodeImage } from '../image/write.ts';
 import type { ImageFormat } from '../image/formats.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
@@ -41,8 +40,8 @@ const unwritable = /^\.(jpe?g|avif|gif|svg|bmp|heic)$/i;
 /**
  * Takes `output` for a file if it ends like an image, else for a folder, which is made. All that
  * can be known to go wrong at writing is found here, before any work is done.
- * @throws UserError for a folder that cannot be written, a file for several inputs, an extension
- * that contradicts `format`, or a result that would replace an input
+ * @throws UserError for a folder that cannot be written, a file for several inputs, or an extension
+ * that contradicts `format`
  */
 export async function openDestination(
   output: string,
@@ -70,12 +69,6 @@ export async function openDestination(
   const stem = (name: string): string =>
     asFile ? output.slice(0, -extension.length) : path.join(output, ...name.split('/'));
   const result = (name: string): string => (asFile ? output : `${stem(name)}.${chosen}`);
-  const sources = new Set(await Promise.all(inputs.map((i) => placeOf(i.file))));
-  for (const { name } of inputs)
-    if (sources.has(await placeOf(result(name))))
-      throw new UserError(`${result(name)}: the result would replace an input`, {
-        hint: 'choose another folder with -o',
-      });
   return { folder, format: chosen, stem, result, ...keeperOf(folder, result) };
 }
 

@@ -28,13 +28,15 @@ import type { Io } from './io.ts';
 import { openAims } from './losses.ts';
 import { refuseUnheld } from './memory.ts';
 import { recordCard } from './model-card.ts';
-import { noteModel, openModel, readReplay, refuseChannels } from './preparing.ts';
+import { filesRead, noteModel, openModel, readReplay, refuseChannels } from './preparing.ts';
 import { openLanes, showDuration, type Progress } from './progress.ts';
+import { refuseForeignSidecars, refuseReplacing } from './replacing.ts';
 import { openReport } from './report.ts';
 import { dueOf } from './resuming.ts';
 import { sampleAll } from './sampling.ts';
 import { settingsForNew, showSettings } from './settings.ts';
 import { digestsOf, modelFacts } from './sidecar.ts';
+import { tracePaths } from './trace.ts';
 import { versions } from './version.ts';
 
 /** Pixels between the images of a grid. */
@@ -53,6 +55,12 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   const losses = await aims.of([imageChannels(model), size.height, size.width]);
   const images = Array.from({ length: count }, (_, i) => ({ file: nameOf(i), name: nameOf(i) }));
   const destination = await openOutput(images, values, model);
+  await refuseReplacing(destination, {
+    inputs: images,
+    reads: filesRead(values),
+    beside: (name) => besideGenerated(destination, name, values),
+  });
+  await refuseForeignSidecars(destination, images);
   const replay =
     values.replay === undefined ? undefined : await readReplay(values.replay, ['--count', count]);
   const facts = await modelFacts(model);
@@ -158,6 +166,20 @@ async function openOutput(
   return destination;
 }
 
+function besideGenerated(
+  { folder, stem }: Destination,
+  name: string,
+  { trace, grid }: GenerateValues,
+): string[] {
+  return [
+    `${stem(name)}.json`,
+    ...(trace === undefined ? [] : Object.values(tracePaths(stem(name)))),
+    ...(grid === undefined ? [] : [gridIn(folder)]),
+  ];
+}
+
+const gridIn = (folder: string): string => path.join(folder, 'grid.png');
+
 /** From the files, so that it does not matter which run made them. */
 async function writeGrid(
   images: readonly Input[],
@@ -170,7 +192,7 @@ async function writeGrid(
   const rows = Array.from({ length: Math.ceil(read.length / columns) }, (_, i) =>
     read.slice(i * columns, (i + 1) * columns),
   );
-  await writeImage(path.join(folder, 'grid.png'), grid(rows, gap), 'png');
+  await writeImage(gridIn(folder), grid(rows, gap), 'png');
 }
 
 function nextHint({ grid, trace }: GenerateValues, folder: string): string {

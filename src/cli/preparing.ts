@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
+import { isFile } from '../files/read.ts';
 import { imageShape } from '../operators/operator.ts';
 import { canvasFor, imageChannels } from '../pipeline/canvas.ts';
 import { defaultModel, loadModel, type Model } from '../pipeline/model.ts';
@@ -95,6 +96,22 @@ export async function openReader(
   return { plan, notes, read: async (input) => checked(await readMeasurement(input, options)) };
 }
 
+/** Pictures and arrays that options name; results are never called like any other file. */
+export function filesRead({
+  mask,
+  kernel,
+  target = [],
+  replay,
+}: Partial<Pick<RestoreValues, 'mask' | 'kernel' | 'target' | 'replay'>>): string[] {
+  const noise = replay === undefined ? [] : Object.values(replayPaths(replay));
+  const named = [mask, kernel, ...target, ...noise].filter((file) => file !== undefined);
+  return named.filter(isFile);
+}
+
+function replayPaths(folder: string): { start: string; noise: string } {
+  return { start: path.join(folder, 'x_T.npy'), noise: path.join(folder, 'noise.npy') };
+}
+
 /** @throws UserError if a file of the folder is missing or damaged, or there is more than one to make */
 export async function readReplay(
   folder: string,
@@ -104,9 +121,9 @@ export async function readReplay(
     throw new UserError(`--replay has the noise of one sample, and ${option} is ${count}`, {
       hint: 'leave out one of them',
     });
-  const noise = path.join(folder, 'noise.npy');
+  const { start, noise } = replayPaths(folder);
   return {
-    x_T: await readNpy(path.join(folder, 'x_T.npy')),
+    x_T: await readNpy(start),
     ...(existsSync(noise) && { noise: await readNpy(noise) }),
   };
 }

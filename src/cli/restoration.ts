@@ -4,6 +4,8 @@ import type { Loss } from '../losses/loss.ts';
 import { imageShape } from '../operators/operator.ts';
 import type { Condition } from '../pipeline/condition.ts';
 import { weighsNoise } from '../pipeline/method.ts';
+import { isFile } from '../files/read.ts';
+import { recordFiles } from '../pipeline/record.ts';
 import { posteriorOf } from '../pipeline/posterior.ts';
 import { cacheFor } from './caching.ts';
 import { computing, sessionOf } from './computing.ts';
@@ -13,7 +15,7 @@ import { describeRun } from './describe.ts';
 import { openDestination } from './destination.ts';
 import type { Example } from './examples.ts';
 import { identifier, type Identified } from './identity.ts';
-import { findInputs, type Input } from './inputs.ts';
+import { findInputs, stemOf, type Input } from './inputs.ts';
 import type { Io } from './io.ts';
 import { openAims } from './losses.ts';
 import { withRecipe } from './method-options.ts';
@@ -22,14 +24,16 @@ import {
   noteModel,
   openModel,
   openReader,
+  filesRead,
   readReplay,
   refuseChannels,
   tilingOf,
 } from './preparing.ts';
 import { openLanes, showDuration, type Progress } from './progress.ts';
 import { readAll } from './reading.ts';
+import { refuseForeignSidecars, refuseReplacing } from './replacing.ts';
 import { openReport, type Report } from './report.ts';
-import { writeRestored } from './restored.ts';
+import { besideRestored, writeRestored } from './restored.ts';
 import { dueOf } from './resuming.ts';
 import { sampleAll } from './sampling.ts';
 import {
@@ -85,6 +89,13 @@ export async function restoreAll(
       ? undefined
       : await readReplay(values.replay, ['--samples', samples]);
   const destination = await openDestination(values.output, found, values.format);
+  const measured = simulate ? [] : found.flatMap(({ file }) => recordFiles(stemOf(file)));
+  await refuseReplacing(destination, {
+    inputs: found,
+    reads: [...filesRead(values), ...measured.filter(isFile)],
+    beside: (name) => besideRestored(destination.stem(name), destination.format, values),
+  });
+  await refuseForeignSidecars(destination, found);
   const facts = await modelFacts(model);
   const { format } = destination;
   const { plan } = reader;

@@ -2,17 +2,20 @@
 import path from 'node:path';
 import { writeAtomic } from '../files/atomic.ts';
 import { sha256 } from '../files/sha256.ts';
+import type { ImageFormat } from '../image/formats.ts';
 import type { Posterior } from '../pipeline/posterior.ts';
+import { recordFiles } from '../pipeline/record.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { RestoreValues } from './commands/restore.ts';
 import { writeResult, type Destination } from './destination.ts';
 import type { Example } from './examples.ts';
 import type { Identified } from './identity.ts';
 import { writeMeasured } from './measured.ts';
 import type { Report } from './report.ts';
 import { filesOf, type Kept } from './resuming.ts';
-import { writeSamples } from './samples.ts';
+import { samplePaths, writeSamples } from './samples.ts';
 import { measure, sidecar, type ModelFacts, type Quality } from './sidecar.ts';
-import { writeTrace, type Frame } from './trace.ts';
+import { tracePaths, writeTrace, type Frame } from './trace.ts';
 
 export interface Restored {
   readonly example: Example;
@@ -50,7 +53,7 @@ export async function writeRestored(
   await destination.makeFolder(name);
   await writeResult(file, image, destination.format);
   const others = simulated
-    ? await writeMeasured(stem, measurementFiles(stem, destination), example, seed)
+    ? await writeMeasured(stem, measurementFiles(stem, destination.format), example, seed)
     : [];
   if (frames.length > 0) others.push(...(await writeTrace(stem, frames)));
   const { format } = destination;
@@ -69,10 +72,25 @@ export async function writeRestored(
   report.result(lineOf(file, measures), entry, name);
 }
 
+/** All that `writeRestored` may write besides the result. */
+export function besideRestored(
+  stem: string,
+  format: ImageFormat,
+  { simulate, samples, trace }: Pick<RestoreValues, 'simulate' | 'samples' | 'trace'>,
+): string[] {
+  const measured = measurementFiles(stem, format).map(({ file }) => file);
+  return [
+    `${stem}.json`,
+    ...(simulate ? [...measured, ...recordFiles(stem)] : []),
+    ...(samples > 1 ? Object.values(samplePaths(stem)) : []),
+    ...(trace === undefined ? [] : Object.values(tracePaths(stem))),
+  ];
+}
+
 /** The measurement to look at and, where results are exact, the exact one. */
 function measurementFiles(
   stem: string,
-  { format }: Destination,
+  format: ImageFormat,
 ): { file: string; format: 'png' | 'npy' }[] {
   const formats = format === 'npy' ? (['png', 'npy'] as const) : (['png'] as const);
   return formats.map((f) => ({ file: `${stem}.measurement.${f}`, format: f }));

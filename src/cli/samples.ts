@@ -69,6 +69,12 @@ export function openGathering(count: number): Gathering {
 
 const sampleFile = /^\d{3,}\.(png|webp|tiff|npy)$/;
 
+/** Where `writeSamples` writes to. */
+export function samplePaths(stem: string): { folder: string; map: string; exact: string } {
+  const deviation = `${stem}.deviation`;
+  return { folder: `${stem}.samples`, map: `${deviation}.png`, exact: `${deviation}.npy` };
+}
+
 /**
  * Writes `STEM.samples/000.png` and so on, and their deviation as `STEM.deviation.png`; where
  * results are exact, as `STEM.deviation.npy` too.
@@ -79,7 +85,7 @@ export async function writeSamples(
   { samples, deviation }: Posterior,
   { example, format }: { readonly example: Example; readonly format: ImageFormat },
 ): Promise<{ files: string[]; facts: object }> {
-  const folder = `${stem}.samples`;
+  const { folder, map, exact } = samplePaths(stem);
   await makeFolderWithin(folder);
   await removeLeftovers(folder);
   // Samples of a run with more of them would pass for this one's.
@@ -94,12 +100,11 @@ export async function writeSamples(
     const { residual, metrics } = await measure(example, image);
     each.push({ file: name, residual, ...(metrics && metrics.result) });
   }
-  const map = `${stem}.deviation.png`;
   await writeImage(map, heatMap(deviation, brightest), 'png');
   files.push(map);
   if (format === 'npy') {
-    files.push(`${stem}.deviation.npy`);
-    await writeNpy(`${stem}.deviation.npy`, deviation);
+    files.push(exact);
+    await writeNpy(exact, deviation);
   }
   const definition =
     'standard deviation of the samples at each pixel on [-1,1], K - 1 in the denominator, rms of ' +

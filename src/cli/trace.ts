@@ -33,12 +33,17 @@ export async function framesOf({ step, images }: Step): Promise<Frame[]> {
   }));
 }
 
+/** Where `writeTrace` writes to. */
+export function tracePaths(stem: string): { folder: string; animation: string } {
+  return { folder: `${stem}.trace`, animation: `${stem}.trace.webp` };
+}
+
 /**
  * Writes `STEM.trace/INDEX.png` for each frame, and all of them as `STEM.trace.webp`.
  * @returns the folder and the animation
  */
 export async function writeTrace(stem: string, frames: readonly Frame[]): Promise<string[]> {
-  const folder = `${stem}.trace`;
+  const { folder, animation } = tracePaths(stem);
   await makeFolderWithin(folder);
   await removeLeftovers(folder);
   // Frames of a run with other steps would pass for this one's.
@@ -46,7 +51,6 @@ export async function writeTrace(stem: string, frames: readonly Frame[]): Promis
     if (frameName.test(name)) await rm(path.join(folder, name));
   for (const { index, x0 } of frames)
     await writeImage(path.join(folder, `${String(index).padStart(4, '0')}.png`), x0, 'png');
-  const animation = `${stem}.trace.webp`;
   await writeAnimation(
     animation,
     frames.map((f) => f.x0),

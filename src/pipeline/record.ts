@@ -47,6 +47,14 @@ export function recordPath(stem: string): string {
   return `${stem}.operator.json`;
 }
 
+/** Whatever may lie beside a measurement: its record, and what that names. */
+export function recordFiles(stem: string): string[] {
+  return [recordPath(stem), maskPath(stem), kernelPath(stem)];
+}
+
+const maskPath = (stem: string): string => `${stem}.mask.png`;
+const kernelPath = (stem: string): string => `${stem}.kernel.npy`;
+
 /**
  * Writes a measurement, in one or more formats, mask or kernel, and the record of them all. They
  * mean something together only: whatever comes between leaves no record rather than a wrong one.
@@ -81,7 +89,7 @@ async function encodeOperator(
       const plane = mask.data.map((v) => 2 * v - 1);
       const grey = new Float32Array(3 * plane.length);
       for (let c = 0; c < 3; c++) grey.set(plane, c * plane.length);
-      const to = `${stem}.mask.png`;
+      const to = maskPath(stem);
       const content = await encodeImage(tensor([3, height, width], grey), 'png');
       const operator = { task: 'inpaint', mask: reference(to, mask) } as const;
       return { operator, file: { path: to, content } };
@@ -94,7 +102,7 @@ async function encodeOperator(
         return { operator: { task: 'deblur', kernel: { size, std } } };
       }
       const { kernel } = degradation;
-      const to = `${stem}.kernel.npy`;
+      const to = kernelPath(stem);
       const operator = { task: 'deblur', kernel: reference(to, kernel) } as const;
       return { operator, file: { path: to, content: encodeNpy(kernel) } };
     }

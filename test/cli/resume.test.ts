@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readFileSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -66,8 +67,8 @@ describe('--resume', () => {
     ['a missing result', (out) => rmSync(join(out, 'deep/d.png')), ['deep/d']],
     ['a missing trace', (out) => rmSync(join(out, 'c.trace.webp')), ['c']],
     ['a changed result', (out) => appendFileSync(join(out, 'e.png'), '.'), ['e']],
-    ['a damaged sidecar', (out) => writeFileSync(join(out, 'a.json'), '{"result'), ['a']],
-    ['a foreign sidecar', (out) => writeFileSync(join(out, 'a.json'), '{"steps":4}'), ['a']],
+    ['an empty sidecar', (out) => writeFileSync(join(out, 'a.json'), ''), ['a']],
+    ['half a sidecar', (out) => truncateSync(join(out, 'a.json'), 300), ['a']],
   ])('after %s makes what is needed, and the bytes of one run', async (_, harm, redone) => {
     const out = fresh();
     await run(out);
