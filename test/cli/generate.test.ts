@@ -170,7 +170,8 @@ describe('bad input', () => {
       ['--model', classes, '--width', '8'],
       /takes 4×4 only, and 8×4 is asked for\nhint: leave out --width and --height/,
     ],
-    ['no images', ['--count', '0'], /Expected an integer, 1 or more/],
+    ['no images', ['--count', '0'], /Expected an integer, 1 to 1000000/],
+    ['more than can be named', ['--count', '1000000000000'], /Expected an integer, 1 to 1000000/],
     ['one file for two', ['--model', classes, '--count', '2'], /one file, but there are 2/],
     ['a size that the model cannot halve', ['--width', '60'], /multiple of 8\nhint: .*--width 64/],
     [

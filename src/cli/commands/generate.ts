@@ -21,7 +21,7 @@ const options = {
     text,
     'the one that comes with dsg',
   ),
-  count: optionWith('--count <n>', 'Simple', 'how many images', integer(1), 1),
+  count: optionWith('--count <n>', 'Simple', 'how many images', integer(1, 1_000_000), 1),
   width: option(
     '--width <n>',
     'Simple',
