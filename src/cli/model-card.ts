@@ -1,5 +1,6 @@
 /** The options that say what a model's card leaves out. */
 import { InvalidArgumentError } from 'commander';
+import type { CardFile } from '../card/card.ts';
 import { overrideCard, type CardOverrides } from '../card/override.ts';
 import { readCardFile } from '../card/read.ts';
 import { UserError } from '../errors.ts';
@@ -16,12 +17,18 @@ const fields: Kind<CardOverrides> = {
   },
 };
 
+/** A card in which every part of a field has what else the field must have; the model's own comes later. */
+const complete: CardFile = {
+  classes: { input: 'y', count: 1 },
+  latent: { factor: 8, scaling: 1 },
+};
+
 function fitting(field: string, value: string): unknown {
   const readings = [...json(value), value];
   let refusal = '';
   for (const reading of readings) {
     try {
-      overrideCard({}, { [field]: reading });
+      overrideCard(complete, { [field]: reading });
       return reading;
     } catch (error) {
       if (!(error instanceof UserError)) throw error;

@@ -1,5 +1,6 @@
 /** What the text of an option may be. */
 import { expect, it } from 'vitest';
+import { cardOptions } from '../../src/cli/model-card.ts';
 import { integer, integerOr } from '../../src/cli/options.ts';
 
 it.each([
@@ -22,3 +23,19 @@ it('an integer within bounds, or a word', () => {
   expect(integerOr('auto').parse('auto')).toBe('auto');
   expect(() => integerOr('auto').parse('1e300')).toThrow('Expected at most');
 });
+
+it.each<[string, unknown]>([
+  ['prediction=v', 'v'],
+  ['conditioning.y=207', 207],
+  // Of fields that must have more than this part: the rest is in the card.
+  ['classes.null=6', 6],
+  ['latent.scaling=0.13', 0.13],
+  ['text.input=states', 'states'],
+])('--card %s', (given, value) =>
+  expect(cardOptions.card.kind!.parse(given)).toEqual({ [given.split('=')[0] as string]: value }),
+);
+
+it.each(['prediction=w', 'classes.null=-1', 'classes.nul=1', 'latent.scaling=0'])(
+  '--card %s is refused',
+  (given) => expect(() => cardOptions.card.kind!.parse(given)).toThrow('card'),
+);
