@@ -1,6 +1,7 @@
 /** Trains a network to denoise, step by step. */
 import type { Card } from '../card/card.ts';
 import { UserError } from '../errors.ts';
+import { feedConstants } from '../onnx/feed.ts';
 import type { OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { betas } from '../schedules/betas.ts';
@@ -58,7 +59,8 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
     ),
   );
   const shapes = { [card.inputs.x]: shape };
-  const graph = await resolveGraph(model, { dims, shapes }, new Set(parameters.keys()));
+  const resolved = await resolveGraph(model, { dims, shapes }, new Set(parameters.keys()));
+  const graph = feedConstants(resolved, card.conditioning);
   const timestep = graph.inputs.find((i) => i.name === card.inputs.timestep);
   if (timestep?.shape[0] !== batch)
     throw new UserError(

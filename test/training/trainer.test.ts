@@ -44,6 +44,7 @@ function card(name: 'linear' | 'cosine'): Card {
     schedule: { name, timesteps: 1000 },
     timestepScale: 1,
     rescaleTimesteps: false,
+    conditioning: {},
   } as Card;
 }
 
@@ -149,6 +150,14 @@ describe('a run', () => {
     const moved = table(after).map((v, i) => v - (table(before)[i] as number));
     const rowOf = (i: number): number => Math.floor(i / 32);
     expect(moved.every((v, i) => (v !== 0) === (rowOf(i) === classes))).toBe(true);
+  });
+
+  it('feeds what the card conditions on throughout', async () => {
+    const told = { ...(await optionsOf('conditional')), pUncond: 1 };
+    const { label: _, ...options } = told;
+    const conditioned = { ...told.card, conditioning: { y: classes } };
+    const fed = await run({ ...options, label: undefined, card: conditioned }, 2);
+    expect(fed.losses).toEqual((await run(told, 2)).losses);
   });
 
   it('ends where the loss is no number, its state that of before', async () => {
