@@ -4,7 +4,7 @@ import { UserError } from '../errors.ts';
 import { amend } from '../onnx/amend.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { isFloat } from '../onnx/dtype.ts';
-import type { Graph, Value } from '../onnx/graph.ts';
+import { freeName, type Graph, type Value } from '../onnx/graph.ts';
 
 import { simplify } from '../simplify/simplify.ts';
 import { gradients, type GradientOptions } from './gradients.ts';
@@ -27,19 +27,13 @@ export function differentiate(graph: Graph, options: DifferentiateOptions = {}):
   const wrt = chooseInput(graph, options.wrt);
   const b = new GraphBuilder(copyOf(graph));
   const cotangent = b.input(
-    freeName(graph, `${output.name}.cotangent`),
+    freeName(graph.values, `${output.name}.cotangent`),
     output.dtype,
     output.shape,
   );
   const found = gradients(b, new Map([[output.name, cotangent]]), [wrt.name], options);
-  b.output(found.get(wrt.name) as Value, freeName(graph, `${wrt.name}.gradient`));
+  b.output(found.get(wrt.name) as Value, freeName(graph.values, `${wrt.name}.gradient`));
   return simplify(b.graph);
-}
-
-function freeName({ values }: Graph, wanted: string): string {
-  let name = wanted;
-  for (let i = 1; values.has(name); i++) name = `${wanted}_${i}`;
-  return name;
 }
 
 /** A copy that can be appended to; weights and their bytes are shared. */

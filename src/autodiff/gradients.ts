@@ -64,21 +64,51 @@ export function gradients(
   b: GraphBuilder,
   cotangents: ReadonlyMap<string, Value>,
   wrt: readonly string[],
-  { forms = defaultForms, stop = new Set() }: GradientOptions = {},
+  options: GradientOptions = {},
 ): Map<string, Value> {
+  const { forms = defaultForms } = options;
+  prepareForward(b, [...cotangents.keys()], wrt, options);
+  const { found, backward } = propagate(b, cotangents, wrt, options);
+  if (forms.recompute !== 'nothing') recompute(b.graph, backward, forms.recompute);
+  return found;
+}
+
+/** Brings a forward pass into the form that its gradient is cheapest of; to be done once. */
+export function prepareForward(
+  b: GraphBuilder,
+  outputs: readonly string[],
+  wrt: readonly string[],
+  { forms = defaultForms, stop = new Set() }: GradientOptions = {},
+): void {
+  if (forms.normalization !== 'layer') return;
+  exposeStatistics(b, new Set(activeNodes(b.graph, outputs, wrt, stop).nodes));
+  mergeAffine(b, pinnedBy(outputs, wrt, stop));
+}
+
+/** Where gradients begin and end; a rewrite that spans one would lead them past it. */
+const pinnedBy = (...names: readonly Iterable<string>[]): Set<string> =>
+  new Set(names.flatMap((list) => [...list]));
+
+export interface Propagated {
+  readonly found: Map<string, Value>;
+  /** Index of the first node that was appended. */
+  readonly backward: number;
+}
+
+/** `gradients` of a prepared forward pass, all of which is kept: nothing is computed again. */
+export function propagate(
+  b: GraphBuilder,
+  cotangents: ReadonlyMap<string, Value>,
+  wrt: readonly string[],
+  { forms = defaultForms, stop = new Set() }: GradientOptions = {},
+): Propagated {
   const { graph } = b;
-  // Where gradients begin and end; a rewrite that spans one would lead them past it.
-  const pinned = new Set([...stop, ...wrt, ...cotangents.keys()]);
-  const findPath = (): Path => activeNodes(graph, [...cotangents.keys()], wrt, stop);
-  if (forms.normalization === 'layer') {
-    exposeStatistics(b, new Set(findPath().nodes));
-    mergeAffine(b, pinned);
-  }
-  const path = findPath();
+  const outputs = [...cotangents.keys()];
+  const path = activeNodes(graph, outputs, wrt, stop);
   const blocked = obstacles(graph, path);
   if (blocked.length > 0) throw showObstacles(graph.name, blocked);
 
-  const joint = composites(graph, path, forms, pinned);
+  const joint = composites(graph, path, forms, pinnedBy(outputs, wrt, stop));
   const firstBackward = graph.nodes.length;
   const total = new Map<string, Value>();
   const contribute = (name: string, gradient: Value): void => {
@@ -111,18 +141,18 @@ export function gradients(
     forms.attention === 'sliced'
       ? sliceAttention(b, firstBackward, (last) => joint.has(last))
       : firstBackward;
-  if (forms.recompute !== 'nothing') recompute(graph, backward, forms.recompute);
-  return new Map(
+  const found = new Map(
     wrt.map((name) => {
       const gradient = total.get(name);
       if (!gradient)
         throw new UserError(
-          `${graph.name}: '${[...cotangents.keys()].join("', '")}' does not depend on '${name}' through any differentiable path`,
+          `${graph.name}: '${outputs.join("', '")}' does not depend on '${name}' through any differentiable path`,
           { hint: 'every path between them rounds, compares or chooses, or there is none' },
         );
       return [name, gradient] as const;
     }),
   );
+  return { found, backward };
 }
 
 export interface Path {
@@ -153,7 +183,10 @@ export function activeNodes(
   const needed = new Set(outputs);
   const nodes: NodeProto[] = [];
   for (const node of graph.nodes.toReversed()) {
-    if (!node.output.some((name) => reached.has(name) && needed.has(name))) continue;
+    // A stopped value may be one to differentiate by: what is before it is out of reach.
+    const passes = (name: string): boolean =>
+      reached.has(name) && needed.has(name) && !stop.has(name);
+    if (!node.output.some(passes)) continue;
     nodes.push(node);
     reads(node).forEach((name, slot) => {
       if (reached.has(name) && carries(node, slot)) needed.add(name);

@@ -48,13 +48,16 @@ export function recompute(
   const isCheap = (name: string): boolean => cheap.has(maker.get(name)?.opType ?? '');
   const isRandom = (name: string): boolean => random.test(maker.get(name)?.opType ?? '');
   const wanted = new Set(backward.flatMap((n) => n.input).filter((name) => sizes.has(name)));
+  const suffix = freeSuffix(graph, maker.keys());
   /** Names of what is computed again. */
   const copied = new Set<string>();
   const costly = new Set([...wanted].filter((name) => !isCheap(name)));
   const rewrite = (kept: Set<string>, again: (name: string) => boolean): void => {
     for (const node of graph.nodes.splice(firstBackward))
       for (const name of node.output) if (copied.has(name)) graph.values.delete(name);
-    graph.nodes.push(...repeated(graph, backward, { sizes, maker, wanted, kept, again, copied }));
+    graph.nodes.push(
+      ...repeated(graph, backward, { sizes, maker, suffix, wanted, kept, again, copied }),
+    );
   };
   if (how === 'cheap') return rewrite(costly, isCheap);
   const candidates = segmentCounts.map((n) => checkpoints(forward, sizes, costly, n));
@@ -66,10 +69,19 @@ export function recompute(
   rewrite(best, (name) => !isRandom(name));
 }
 
+/** What copies are called, behind the names of what they are of; a graph may hold copies already. */
+function freeSuffix({ values }: Graph, names: Iterable<string>): string {
+  const all = [...names];
+  let suffix = '/again';
+  for (let i = 1; all.some((name) => values.has(name + suffix)); i++) suffix = `/again_${i}`;
+  return suffix;
+}
+
 interface Plan {
   /** Elements of large values of the forward pass. */
   readonly sizes: ReadonlyMap<string, number>;
   readonly maker: ReadonlyMap<string, NodeProto>;
+  readonly suffix: string;
   /** Of them, those that the backward pass reads. */
   readonly wanted: ReadonlySet<string>;
   /** Is added to where a wanted value does not follow from what is kept. */
@@ -82,7 +94,7 @@ interface Plan {
 
 /** The backward pass with what it reads computed again, right before it is first read. */
 function repeated(graph: Graph, backward: readonly NodeProto[], plan: Plan): NodeProto[] {
-  const { sizes, maker, wanted, kept } = plan;
+  const { sizes, maker, suffix, wanted, kept } = plan;
   /** Whether a value follows from small and kept ones. */
   const known = new Map<string, boolean>();
   const follows = (name: string): boolean => {
@@ -109,14 +121,14 @@ function repeated(graph: Graph, backward: readonly NodeProto[], plan: Plan): Nod
     const node = maker.get(name) as NodeProto;
     const input = node.input.map(copyOf);
     // Optional outputs that are left out have no name.
-    const output = node.output.map((o) => o && `${o}/again`);
+    const output = node.output.map((o) => o && o + suffix);
     for (const o of node.output.filter(Boolean)) {
-      const copy = `${o}/again`;
+      const copy = o + suffix;
       copies.set(o, copy);
       plan.copied.add(copy);
       graph.values.set(copy, { ...valueOf(graph, o), name: copy });
     }
-    nodes.push(amend(NodeProtoSchema, node, { name: `${node.name}/again`, input, output }));
+    nodes.push(amend(NodeProtoSchema, node, { name: node.name + suffix, input, output }));
     return copies.get(name) as string;
   };
   for (const node of backward) {

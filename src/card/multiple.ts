@@ -18,7 +18,7 @@ const shrinking: Readonly<Record<string, (node: NodeProto) => number | undefined
  * @returns undefined where nodes are hidden in functions or subgraphs
  */
 export function downsampling(nodes: readonly NodeProto[], x: string): number | undefined {
-  if (nodes.some((n) => n.domain !== '' && n.domain !== 'ai.onnx')) return undefined;
+  if (nodes.some((n) => n.domain !== '')) return undefined;
   const factors = new Map<string, { factor: number; steps: readonly number[] }>();
   factors.set(x, { factor: 1, steps: [] });
   let deepest = 1;

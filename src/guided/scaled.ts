@@ -5,7 +5,17 @@
  * six orders of magnitude between steps. A vector-Jacobian product is linear in it: so it goes in with
  * a root-mean-square of 1, whatever the loss and the step, and what comes out is scaled back.
  */
-import { activeNodes, gradients, stoppingAt, type GradientOptions } from '../autodiff/gradients.ts';
+import type { NodeProto } from 'onnx-buf';
+import {
+  activeNodes,
+  defaultForms,
+  gradients,
+  prepareForward,
+  propagate,
+  stoppingAt,
+  type GradientOptions,
+} from '../autodiff/gradients.ts';
+import { recompute } from '../autodiff/recompute.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import { sizeOf } from '../tensor/tensor.ts';
@@ -29,13 +39,24 @@ export function scaledGradient(
   { before, after }: Seam,
   options: GradientOptions = {},
 ): Value {
+  const { graph } = b;
+  const { forms = defaultForms } = options;
   const apart = stoppingAt(options, [before.name]);
   const outputs = [...cotangents.keys()];
-  const direct = activeNodes(b.graph, outputs, [x.name], apart.stop).values.has(x.name);
+  prepareForward(b, outputs, [x.name, after.name], apart);
+  prepareForward(b, [before.name], [x.name], options);
+  const direct = activeNodes(graph, outputs, [x.name], apart.stop).values.has(x.name);
   const wrt = direct ? [x.name, after.name] : [after.name];
-  const outside = gradients(b, cotangents, wrt, apart);
-  const back = backwards(b, before, outside.get(after.name) as Value, x, options);
-  return direct ? b.add(b.cast(outside.get(x.name) as Value, 'float32'), back) : back;
+  const outside = propagate(b, cotangents, wrt, apart);
+  const { unit, scale } = toUnit(b, outside.found.get(after.name) as Value);
+  const first = graph.nodes[outside.backward];
+  const inside = propagate(b, new Map([[before.name, unit]]), [x.name], options);
+  const back = scaledBack(b, inside.found.get(x.name) as Value, scale);
+  const whole = direct ? b.add(b.cast(outside.found.get(x.name) as Value, 'float32'), back) : back;
+  // Once for both parts: each by itself would compute the network again.
+  const backward = graph.nodes.indexOf(first as NodeProto);
+  if (forms.recompute !== 'nothing') recompute(graph, backward, forms.recompute);
+  return whole;
 }
 
 /** The gradient at `x` of what has the gradient `g` at `from`, which is scaled on its way. */
@@ -48,8 +69,12 @@ export function backwards(
 ): Value {
   const { unit, scale } = toUnit(b, g);
   const found = gradients(b, new Map([[from.name, unit]]), [x.name], options);
+  return scaledBack(b, found.get(x.name) as Value, scale);
+}
+
+function scaledBack(b: GraphBuilder, g: Value, scale: Value): Value {
   b.scope = '/dsg/scaled';
-  return b.mul(b.cast(found.get(x.name) as Value, 'float32'), scale);
+  return b.mul(b.cast(g, 'float32'), scale);
 }
 
 /** A gradient `[N,...]` with a root-mean-square of 1 in each image, and what it was before. */

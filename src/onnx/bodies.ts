@@ -40,6 +40,13 @@ export function changeBodies(node: NodeProto, change: (inner: NodeProto) => Node
   );
 }
 
+/** Calls `see` with a node and every node in its bodies, and in theirs. */
+export function eachNode(node: NodeProto, see: (node: NodeProto) => void): void {
+  see(node);
+  for (const { g, graphs } of node.attribute)
+    for (const body of g ? [g, ...graphs] : graphs) for (const n of body.node) eachNode(n, see);
+}
+
 /** A node with its bodies changed; `node` itself if it has none. */
 export function withBodies(node: NodeProto, change: (body: GraphProto) => GraphProto): NodeProto {
   if (!node.attribute.some(hasBody)) return node;

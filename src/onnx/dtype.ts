@@ -1,5 +1,6 @@
 /** ONNX element types by name, with their width. */
 import { TensorProto_DataType as T } from 'onnx-buf';
+import { UserError } from '../errors.ts';
 
 export const dtypes = {
   float32: { code: T.FLOAT, bytes: 4 },
@@ -23,10 +24,13 @@ const byCode = new Map<number, DType>(
   Object.entries(dtypes).map(([name, { code }]) => [code, name as DType]),
 );
 
-/** @throws RangeError for a code outside the table (strings, complex, 4-bit and 8-bit floats). */
+/** @throws UserError for a code outside the table (strings, complex numbers, 4 bits, 8-bit floats) */
 export function dtypeOf(code: number, where: string): DType {
   const dtype = byCode.get(code);
-  if (!dtype) throw new RangeError(`${where}: element type ${T[code] ?? code} is not supported`);
+  if (!dtype)
+    throw new UserError(`${where}: element type ${T[code] ?? code} is not supported`, {
+      hint: 'take the model in float32 or float16: neither strings nor less than 8 bits can be used',
+    });
   return dtype;
 }
 

@@ -83,3 +83,10 @@ export function producers(graph: Graph): Map<string, NodeProto> {
   for (const node of graph.nodes) for (const out of node.output) if (out) map.set(out, node);
   return map;
 }
+
+/** `wanted`, or the first of `wanted_1`, `wanted_2`, … that is not taken. */
+export function freeName(taken: ReadonlyMap<string, unknown>, wanted: string): string {
+  let name = wanted;
+  for (let i = 1; taken.has(name); i++) name = `${wanted}_${i}`;
+  return name;
+}

@@ -10,7 +10,7 @@ import { UserError } from '../errors.ts';
 import { amend } from './amend.ts';
 import { castNode } from './cast.ts';
 import type { DType } from './dtype.ts';
-import { reads, type Graph } from './graph.ts';
+import { freeName, reads, type Graph } from './graph.ts';
 import { halfBits } from './half.ts';
 import { bytesOf, float32Values, type Initializer } from './initializer.ts';
 
@@ -34,15 +34,18 @@ export function narrow(graph: Graph, apart: (node: string) => boolean): Graph {
   const values = new Map(graph.values);
   const initializers = new Map(graph.initializers);
   const outputs = new Set(graph.outputs.map((o) => o.name));
+  /** Values in the other type, by name and type. */
   const cast = new Map<string, string>();
 
   /** A value in another float type: a constant as a constant, else by a Cast, each once. */
   const as = (name: string, dtype: Either): string => {
     const value = values.get(name);
     if (!value || value.dtype === dtype || !isEither(value.dtype)) return name;
-    const other = `${name}/${dtype}`;
-    if (cast.has(other)) return other;
-    cast.set(other, name);
+    const known = cast.get(`${name} ${dtype}`);
+    if (known !== undefined) return known;
+    // A model that was float16 before has such names of its own.
+    const other = freeName(values, `${name}/${dtype}`);
+    cast.set(`${name} ${dtype}`, other);
     values.set(other, { ...value, name: other, dtype });
     const constant = graph.initializers.get(name);
     if (constant) initializers.set(other, halved(constant));
@@ -77,7 +80,7 @@ export function narrow(graph: Graph, apart: (node: string) => boolean): Graph {
         return name;
       }
       // What the graph gives keeps its type.
-      const inside = `${name}/float16`;
+      const inside = freeName(values, `${name}/float16`);
       values.set(inside, { ...value, name: inside, dtype });
       after.push(castNode(inside, name, 'float32'));
       return inside;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema, type ModelProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
+import { eachNode } from './bodies.ts';
 
 /** A model as it lies in its file: every field kept, weights as views of the file's bytes. */
 export interface OnnxModel {
@@ -53,8 +54,20 @@ export function parseModel(bytes: Uint8Array, from: { folder: string; where: str
     });
   }
   const model = { proto, ...from };
+  unnameDomain(proto);
   checkModel(model);
   return model;
+}
+
+/** `ai.onnx` is another name for the domain without one. */
+function unnameDomain({ graph, functions, opsetImport }: ModelProto): void {
+  const nodes = [...(graph?.node ?? []), ...functions.flatMap((f) => f.node)];
+  const imports = [...opsetImport, ...functions.flatMap((f) => f.opsetImport)];
+  const unname = (named: { domain: string }): void => {
+    if (named.domain === 'ai.onnx') named.domain = '';
+  };
+  imports.forEach(unname);
+  for (const node of nodes) eachNode(node, unname);
 }
 
 function checkModel({ proto, where }: OnnxModel): void {
@@ -75,6 +88,6 @@ function checkModel({ proto, where }: OnnxModel): void {
 
 /** The version of ai.onnx that a model imports. */
 export function opsetOf(proto: ModelProto): number | undefined {
-  const found = proto.opsetImport.find((o) => o.domain === '' || o.domain === 'ai.onnx');
+  const found = proto.opsetImport.find((o) => o.domain === '');
   return found && Number(found.version);
 }

@@ -84,6 +84,7 @@ const newer: readonly (readonly [
   [18, /^Reduce/, (node, b) => withAxesInput(node, b, 'axes')],
   [18, /^Split$/, withOutputCount],
   [20, /^GridSample$/, withInterpolationNamed],
+  [20, /^DFT$/, withAxisOfDft],
 ];
 
 /**
@@ -114,6 +115,13 @@ function withOutputCount(node: NodeProto): NodeProto {
   if (node.input[1]) return node;
   const count = makeAttributes({ num_outputs: node.output.length });
   return amend(NodeProtoSchema, node, { attribute: [...node.attribute, ...count] });
+}
+
+/** The axis, which was 1 where nothing was said, is an input since then. */
+function withAxisOfDft(node: NodeProto, b: GraphBuilder): NodeProto {
+  const [x = '', length = ''] = node.input;
+  const axis = b.ints(intAttr(node, 'axis', 1)).name;
+  return amend(NodeProtoSchema, without(node, 'axis'), { input: [x, length, axis] });
 }
 
 /** The words for interpolation, which are those of Resize since then. */

@@ -256,6 +256,36 @@ describe('with respect to', () => {
     expect([...(dx as Tensor).data]).toEqual([...x.data].map((v) => expect.closeTo(slope(v), 5)));
   });
 
+  test('a value that is stopped: nothing goes past it', async () => {
+    const b = new GraphBuilder();
+    const input = b.input('x', 'float32', [2, 3]);
+    const sine = b.op('Sin', [input]);
+    const cotangents = new Map([[b.mul(sine, input).name, b.input('g', 'float32', [2, 3])]]);
+    const found = gradients(b, cotangents, ['x', sine.name], { stop: new Set([sine.name]) });
+    b.output(found.get('x') as Value, 'dx');
+    b.output(found.get(sine.name) as Value, 'ds');
+    const { dx, ds } = await runGraph(b.graph, { x, g: ones });
+    expect([...(dx as Tensor).data]).toEqual(
+      [...x.data].map((v) => expect.closeTo(Math.sin(v), 5)),
+    );
+    expect((ds as Tensor).data).toEqual(x.data);
+  });
+
+  test('the input of a gradient, of values so large that they are computed again', async () => {
+    const b = new GraphBuilder(emptyGraph('model.onnx', 17));
+    const input = b.input('x', 'float32', [128, 128]);
+    b.output(b.op('Sin', [b.op('Tanh', [input])]), 'y');
+    const twice = differentiate(differentiate(b.graph), { output: 'x.gradient', wrt: 'x' });
+    const at = tensor([128, 128], new Float32Array(128 * 128).fill(0.4));
+    const one = tensor([128, 128], new Float32Array(128 * 128).fill(1));
+    const feeds = { x: at, 'y.cotangent': one, 'x.gradient.cotangent': one };
+    const { 'x.gradient_1': second } = await runGraph(twice, feeds);
+    const [t, s] = [Math.tanh(0.4), 1 - Math.tanh(0.4) ** 2];
+    // (cos(t) s)' = −sin(t) s² − 2 cos(t) t s.
+    const expected = -Math.sin(t) * s * s - 2 * Math.cos(t) * t * s;
+    expect((second as Tensor).data[77]).toBeCloseTo(expected, 5);
+  });
+
   test('the input of a gradient: second derivatives', async () => {
     const once = differentiate(graphOf((b, x) => b.mul(b.mul(x, x), x)));
     const twice = differentiate(once, { output: 'x.gradient', wrt: 'x' });

@@ -1,4 +1,5 @@
 /** Float16 graphs against their float32 ones, and the scaling that makes their gradients hold. */
+import { Float16Array } from '@petamoriken/float16';
 import { describe, expect, test } from 'vitest';
 import { gpuForms } from '../../src/autodiff/gradients.ts';
 import type { CardOverrides } from '../../src/card/override.ts';
@@ -6,6 +7,8 @@ import { guidedGraph, ports } from '../../src/guided/guided.ts';
 import { windowGradientGraph, windowPorts } from '../../src/guided/windowed.ts';
 import { measurementLoss } from '../../src/guided/measured.ts';
 import { weighted } from '../../src/losses/loss.ts';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { initializerFrom } from '../../src/onnx/initializer.ts';
 import { narrow } from '../../src/onnx/narrow.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { writeGraph } from '../../src/onnx/write.ts';
@@ -15,7 +18,7 @@ import { graphFor, loadModel } from '../../src/pipeline/model.ts';
 import { isApart } from '../../src/pipeline/prepared.ts';
 import { probeNetwork } from '../../src/pipeline/probe.ts';
 import { simplify } from '../../src/simplify/simplify.ts';
-import type { Tensor } from '../../src/tensor/tensor.ts';
+import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { randomTensor, relativeError } from '../helpers/random.ts';
 import { runGraph } from '../helpers/run.ts';
@@ -78,7 +81,53 @@ describe('a scaled gradient', () => {
   });
 });
 
+describe('recomputed', () => {
+  // From 2^14 elements on.
+  const large = [3, 96, 96] as const;
+  const step = async (recompute: 'nothing' | 'cheap' | 'most', scaled: boolean) => {
+    const file = `${folder}/${++count}.onnx`;
+    await writeGraph(probeNetwork({ size: 96 }), file);
+    const model = await loadModel(file);
+    const plain = await graphFor(model, 1, { height: 96, width: 96 });
+    const losses = [measurementLoss(gaussianBlur({ size: 5, std: 1 }), randomTensor('y', large))];
+    const aim = { losses, placement: { image: large, top: 0, left: 0 } };
+    const forms = { ...gpuForms, recompute };
+    const graph = guidedGraph(plain, model.card, aim, { forms, scaled });
+    const found = await runGraph(graph, {
+      x: randomTensor('x', [1, ...large]),
+      t: { shape: [1], data: Float32Array.of(500) },
+      ...levelFeed({ alphaBar: 0.5 }),
+      ...parametersOf([losses]),
+    });
+    const again = graph.nodes.filter((n) => n.opType === 'Conv' && n.name.includes('/again'));
+    return { gradient: found[ports.gradient] as Tensor, again: again.length };
+  };
+
+  test.each(['cheap', 'most'] as const)('%s: as in one part, and no more often', async (how) => {
+    const [kept, whole] = [await step('nothing', false), await step(how, false)];
+    const scaled = await step(how, true);
+    expect(relativeError(scaled.gradient, kept.gradient)).toBeLessThan(1e-5);
+    expect(scaled.again).toBe(whole.again);
+    expect(whole.again > 0).toBe(how === 'most');
+  });
+});
+
 describe('in float16', () => {
+  test('a network that takes and gives float16 is', async () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float16', [1, 3, 8, 8]);
+    b.input('t', 'float32', [1]);
+    const data = Float16Array.from(randomTensor('w', [3, 3, 3, 3]).data);
+    const w = b.initializer('w', initializerFrom('float16', [3, 3, 3, 3], data));
+    b.output(b.op('Tanh', [b.op('Conv', [x, w], { pads: [1, 1, 1, 1] })]), 'eps');
+    const file = `${folder}/half-${++count}.onnx`;
+    await writeGraph(b.graph, file);
+    const wide = await graphFor(await loadModel(file), 1, { height: 8, width: 8 });
+    const feeds = { x: randomTensor('x', [1, 3, 8, 8]), t: tensor([1], Float32Array.of(0)) };
+    const [exact, half] = [await runGraph(wide, feeds), await runGraph(asHalf(wide), feeds)];
+    expect(relativeError(half['eps'] as Tensor, exact['eps'] as Tensor)).toBeLessThan(3e-3);
+  });
+
   test('convolutions are, and statistics are not', async () => {
     const { model, graph: plain } = await network();
     const losses = [measurementLoss(gaussianBlur({ size: 5, std: 1 }), randomTensor('y', image))];

@@ -158,11 +158,22 @@ describe('operator sets', () => {
       graphOf(17, [image, grid], [sampled], [node('GridSample', ['x', 'g'], ['y'], { mode })]),
     ]),
   ];
+  const signal = { name: 's', dtype: 'float32', shape: [1, 6, 4, 1] } as const;
+  const spectrum = { name: 'y', dtype: 'float32', shape: [1, 6, 4, 2] } as const;
+  for (const axis of [undefined, 2])
+    rows.push([
+      `DFT along ${axis ?? 'the usual axis'}`,
+      graphOf(17, [signal], [spectrum], [node('DFT', ['s'], ['y'], { axis })]),
+    ]);
   test.each(rows)('%s computes the same in opset 22', async (_, graph) => {
     for (const value of [image, grid, sampled]) graph.values.set(value.name, value);
     const raised = raiseOpset(graph, 22);
     expect(raised.opset).toBe(22);
-    const feeds = { x: randomTensor('image', sizes), g: randomTensor('grid', grid.shape) };
+    const feeds = {
+      x: randomTensor('image', sizes),
+      g: randomTensor('grid', grid.shape),
+      s: randomTensor('signal', signal.shape),
+    };
     expect(await runGraph(raised, feeds)).toEqual(await runGraph(graph, feeds));
   });
 

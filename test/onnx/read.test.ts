@@ -14,6 +14,15 @@ import { temporaryFolder } from '../helpers/folder.ts';
 
 const folder = temporaryFolder();
 
+test('the domain ai.onnx is the one without a name', () => {
+  const { proto } = parseModel(smallGraph(), { folder, where: 'model' });
+  for (const named of [...proto.opsetImport, ...(proto.graph?.node ?? [])])
+    named.domain = 'ai.onnx';
+  const again = parseModel(encodeModel(proto), { folder, where: 'model' }).proto;
+  const domains = [...again.opsetImport, ...(again.graph?.node ?? [])].map((n) => n.domain);
+  expect(new Set(domains)).toEqual(new Set(['']));
+});
+
 function smallGraph(): Uint8Array {
   const b = new GraphBuilder();
   const x = b.input('x', 'float32', [1, 2, 3]);
