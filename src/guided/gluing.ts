@@ -4,7 +4,7 @@ import type { Loss, Seen } from '../losses/loss.ts';
 import { measurementNorm } from '../losses/measurement.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { defaultOpset, emptyGraph, type Graph, type Value } from '../onnx/graph.ts';
-import type { ImageShape, Operator } from '../operators/operator.ts';
+import { visible, type ImageShape, type Operator } from '../operators/operator.ts';
 import { simplify } from '../simplify/simplify.ts';
 import { sizeOf, type Tensor } from '../tensor/tensor.ts';
 import { encode } from './decoded.ts';
@@ -22,7 +22,7 @@ export interface Encoder {
  * Posterior Sampling with Latent Diffusion Models (2023), algorithm 2, the norm as in its published
  * code. The article has AᵀA a projection; so that it is nearly one for means over windows too, Aᵀ
  * is multiplied by how many pixels there are for one of the measurement.
- * @param measurement y, `[C,H,W]`
+ * @param measurement y, `[C,H,W]`; what the operator hides is not looked at
  * @param encoderFor the encoder of canvases on which images of a shape `[N,C,H,W]` lie
  */
 export function gluingLoss(
@@ -32,7 +32,7 @@ export function gluingLoss(
 ): Loss {
   const loss: Loss = {
     signature: ['gluing', operator.signature, ...measurement.shape].join(),
-    parameters: { ...operator.parameters, measurement },
+    parameters: { ...operator.parameters, measurement: visible(operator, measurement) },
     at: async (shape) => {
       const encoder = await encoderFor(shape);
       return {

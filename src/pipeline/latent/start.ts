@@ -2,6 +2,7 @@
 import { UserError } from '../../errors.ts';
 import { adjointGraph } from '../../guided/gluing.ts';
 import type { Placement } from '../../guided/guided.ts';
+import { visible } from '../../operators/operator.ts';
 import { openGraph } from '../../session/session.ts';
 import { stack } from '../../tensor/batch.ts';
 import { tensor, zeros, type Tensor } from '../../tensor/tensor.ts';
@@ -53,7 +54,7 @@ async function reconstruction(
   try {
     const feeds = {
       x: zeros([1, ...image]),
-      y: tensor([1, ...y.shape], y.data),
+      y: tensor([1, ...y.shape], visible(operator, y).data),
       ...operatorFeeds(operator),
     };
     const found = (await session.run(feeds))['image'] as Tensor;
