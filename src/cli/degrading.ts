@@ -36,6 +36,7 @@ export async function degradeAll(
     return format === 'npy' ? [preview, main] : [main];
   };
   await refuseReplacing(destination, {
+    names: inputs.map(({ name }) => name),
     inputs,
     reads: filesRead(values),
     beside: (name) => [

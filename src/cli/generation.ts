@@ -55,12 +55,14 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   const losses = await aims.of([imageChannels(model), size.height, size.width]);
   const images = Array.from({ length: count }, (_, i) => ({ file: nameOf(i), name: nameOf(i) }));
   const destination = await openOutput(images, values, model);
+  const names = images.map(({ name }) => name);
   await refuseReplacing(destination, {
-    inputs: images,
+    names,
+    inputs: [],
     reads: filesRead(values),
     beside: (name) => besideGenerated(destination, name, values),
   });
-  await refuseForeignSidecars(destination, images);
+  await refuseForeignSidecars(destination, names);
   const replay =
     values.replay === undefined ? undefined : await readReplay(values.replay, ['--count', count]);
   const facts = await modelFacts(model);

@@ -4,6 +4,7 @@ import { UserError } from '../errors.ts';
 import type { ImportValues } from './commands/import.ts';
 import type { Io } from './io.ts';
 import { cardOverrides } from './model-card.ts';
+import { refuseReplacedCard } from './replacing.ts';
 import { openReport } from './report.ts';
 
 /** @returns the exit code */
@@ -13,6 +14,7 @@ export async function importOne(checkpoint: string, values: ImportValues, io: Io
     throw new UserError('--heads and --head-channels say the same thing', {
       hint: 'leave one out',
     });
+  await refuseReplacedCard(values.cardFile, output);
   const report = openReport(io, { ...values, inputs: 1 });
   const { overrides, warnings } = await cardOverrides(values);
   const options = { ...values, card: overrides };

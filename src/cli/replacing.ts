@@ -3,14 +3,25 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
-import { placeOf } from '../files/place.ts';
+import { cardPath } from '../card/read.ts';
+import { placeOf, sameFile } from '../files/place.ts';
 import type { Destination } from './destination.ts';
 import type { Input } from './inputs.ts';
 import { readSidecar } from './resuming.ts';
 
 const elsewhere = { hint: 'choose another folder with -o' };
 
+/** Places are asked for so many at a time: one after another, ten thousand of them take seconds. */
+const together = 64;
+
+async function each<T>(items: readonly T[], check: (item: T) => Promise<void>): Promise<void> {
+  for (let i = 0; i < items.length; i += together)
+    await Promise.all(items.slice(i, i + together).map(check));
+}
+
 /**
+ * @param run.names of the images that are made
+ * @param run.inputs their files, and those that other shards are made from
  * @param run.reads files besides the inputs
  * @param run.beside what is written besides the result of an image; of folders, all that they hold
  * @throws UserError for a file to be written that would replace one that is read
@@ -18,6 +29,7 @@ const elsewhere = { hint: 'choose another folder with -o' };
 export async function refuseReplacing(
   { result }: Destination,
   run: {
+    readonly names: readonly string[];
     readonly inputs: readonly Input[];
     readonly reads: readonly string[];
     beside(name: string): readonly string[];
@@ -28,9 +40,10 @@ export async function refuseReplacing(
     const place = await placeOf(file);
     for (const at of [place, path.dirname(place)]) if (!taken.has(at)) taken.set(at, what);
   };
-  for (const { file } of run.inputs) await take(file, 'an input');
+  await each(run.inputs, ({ file }) => take(file, 'an input'));
   for (const file of run.reads) await take(file, `${file}, which it is made from`);
-  for (const { name } of run.inputs)
+  if (taken.size === 0) return;
+  await each(run.names, async (name) => {
     for (const file of [result(name), ...run.beside(name)]) {
       // Nothing is replaced where nothing is, and asking for that is quicker than following links.
       const what = existsSync(file) ? taken.get(await placeOf(file)) : undefined;
@@ -38,21 +51,33 @@ export async function refuseReplacing(
       const written = file === result(name) ? 'the result' : 'what goes with the result';
       throw new UserError(`${file}: ${written} would replace ${what}`, elsewhere);
     }
+  });
 }
 
 /** @throws UserError for a file that is in the way of an image's sidecar, and is none of dsg's */
 export async function refuseForeignSidecars(
   { stem }: Destination,
-  inputs: readonly Input[],
+  names: readonly string[],
 ): Promise<void> {
-  for (const { name } of inputs) {
+  await each(names, async (name) => {
     const file = `${stem(name)}.json`;
     if (existsSync(file) && !(await isOwn(file)))
       throw new UserError(
         `${file}: the result would replace it, and dsg did not write it`,
         elsewhere,
       );
-  }
+  });
+}
+
+/** @throws UserError for a file of `--card-file` that the card of the model to be written would replace */
+export async function refuseReplacedCard(
+  cardFile: string | undefined,
+  output: string,
+): Promise<void> {
+  if (cardFile !== undefined && (await sameFile(cardFile, cardPath(output))))
+    throw new UserError(`${cardFile}: the card of ${output} would replace it`, {
+      hint: 'call one of them otherwise',
+    });
 }
 
 /** How sidecars begin, by which those are told that a full disk or a power cut left unfinished. */

@@ -90,12 +90,14 @@ export async function restoreAll(
       : await readReplay(values.replay, ['--samples', samples]);
   const destination = await openDestination(values.output, found, values.format);
   const measured = simulate ? [] : found.flatMap(({ file }) => recordFiles(stemOf(file)));
+  const names = inputs.map(({ name }) => name);
   await refuseReplacing(destination, {
+    names,
     inputs: found,
     reads: [...filesRead(values), ...measured.filter(isFile)],
     beside: (name) => besideRestored(destination.stem(name), destination.format, values),
   });
-  await refuseForeignSidecars(destination, found);
+  await refuseForeignSidecars(destination, names);
   const facts = await modelFacts(model);
   const { format } = destination;
   const { plan } = reader;

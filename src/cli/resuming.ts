@@ -38,7 +38,6 @@ export async function readSidecar(file: string): Promise<Kept | undefined> {
   try {
     return sidecarSchema.safeParse(JSON.parse(await readFile(file, 'utf8'))).data;
   } catch {
-    // It is not there, or not dsg's: the result is made, and takes its place.
     return undefined;
   }
 }

@@ -13,6 +13,7 @@ import type { TrainValues } from './commands/train.ts';
 import { makeWritable } from './destination.ts';
 import { painter, type Io } from './io.ts';
 import { showDuration } from './progress.ts';
+import { refuseReplacedCard } from './replacing.ts';
 import { openReport } from './report.ts';
 import { openTrainingLog } from './training-log.ts';
 import { openTrainingProgress } from './training-progress.ts';
@@ -23,6 +24,7 @@ import { version } from './version.ts';
 /** @returns the exit code: 130 if it was interrupted, with everything saved */
 export async function trainModel(data: string, given: TrainValues, io: Io): Promise<number> {
   const files = filesFor(given.output);
+  await refuseReplacedCard(given.cardFile, given.output);
   if (!given.resume && existsSync(files.state))
     throw new UserError(`${files.state}: there is a checkpoint of an earlier run`, {
       hint: 'add --resume to go on from it, or delete it to begin anew',
@@ -206,6 +208,7 @@ function settingsOf(
     input: card.inputs.x,
     'input of timesteps': card.inputs.timestep,
     output: card.output,
+    conditioning: JSON.stringify(card.conditioning),
     'input of classes': label?.input ?? null,
     'null class': label?.null ?? null,
     batch: values.batch,

@@ -33,6 +33,7 @@ beforeAll(async () => {
     await writePicture(at(`${name}.png`), 12);
   symlinkSync(at('whole.onnx'), at('link.onnx'));
   writeShrinking(at('no-weights.onnx'));
+  writeFileSync(at('own.card.json'), JSON.stringify({ prediction: 'v' }));
   writeFileSync(at('no-null.onnx'), bytes('whole.onnx'));
   const classes = { input: 'y', count: 3 };
   writeFileSync(at('no-null.card.json'), JSON.stringify({ classes }));
@@ -217,6 +218,12 @@ describe('refused', () => {
       'shapes',
       ['-o', at('whole.onnx'), '--resume', '--card', 'prediction=v'],
       'made with other settings: prediction epsilon, now v',
+    ],
+    [
+      'a card that the model’s own would replace',
+      'shapes',
+      ['-o', at('own.onnx'), '--card-file', at('own.card.json')],
+      'own.card.json: the card of',
     ],
     [
       'a card that a new network cannot have',
