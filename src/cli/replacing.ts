@@ -80,22 +80,13 @@ export async function refuseReplacedCard(
     });
 }
 
-/** How sidecars begin, by which those are told that a full disk or a power cut left unfinished. */
+/** How sidecars begin, also those that a full disk or a power cut left unfinished. */
 const beginning = '{\n  "schema": 1,\n  "versions": {';
 
 async function isOwn(file: string): Promise<boolean> {
-  if (await readSidecar(file)) return true;
   const text = await readFile(file, 'utf8').catch(() => '');
   // Unwritten blocks are read as NUL characters.
+  if (text.startsWith(beginning) || beginning.startsWith(text)) return true;
   if (/^[\s\0]*$/.test(text)) return true;
-  return !isJson(text) && text.startsWith(beginning.slice(0, text.length));
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
+  return (await readSidecar(file)) !== undefined;
 }
