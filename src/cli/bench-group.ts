@@ -126,7 +126,7 @@ function dueOf(job: Job, source: Source, sample: number): Due {
     sample,
     ...computing(values),
     revision,
-    metrics: [catalogue, perceptual?.definition],
+    metrics: [catalogue, perceptual?.definition, ...(perceptual?.files ?? [])],
   };
   const hash = createHash('sha256').update(JSON.stringify(made)).digest('hex');
   return { source, sample, hash, stem };

@@ -69,6 +69,11 @@ export async function benchAll(
   const conditioning = await conditioningOf(values, model);
   const groups = groupsOf(values, plan, model);
   const networks = await openNetworks(values);
+  if (before) {
+    const compared = Object.keys(values.tolerance ?? usualTolerance) as Metric[];
+    const now = { metrics: definitionsOf(compared, networks) };
+    refuseOtherMetrics(now, before, compared, values.baseline as string);
+  }
   const report = openReport(io, { ...values, json: false, inputs: inputs.length });
   const facts = await modelFacts(model);
   noteModel(model, facts, report);
@@ -118,7 +123,7 @@ export async function benchAll(
     const used = (Object.keys(catalogue) as Metric[]).filter((m) =>
       results.groups.some((g) => m in g.statistics),
     );
-    results.metrics = definitionsOf(used, networks) as Results['metrics'];
+    results.metrics = definitionsOf(used, networks);
     await writeAll(results, output);
     await writeReport(
       path.join(output, 'results.json'),
@@ -192,8 +197,6 @@ async function writeAll(results: Results, output: string): Promise<void> {
 function judge(results: Results, before: Results | undefined, values: BenchValues): Shortfall[] {
   const { min = {}, max = {}, tolerance = usualTolerance } = values;
   const now = subjectsOf(results);
-  if (before)
-    refuseOtherMetrics(results, before, Object.keys(tolerance), values.baseline as string);
   const behind = before ? behindBaseline(now, subjectsOf(before), tolerance, results.metrics) : [];
   return [...belowLimits(now, { min, max }), ...behind];
 }

@@ -6,6 +6,7 @@ import {
   type Extractor,
   type Perceptual,
 } from '../pipeline/features.ts';
+import type { Results } from '../report/results.ts';
 import type { EvalValues } from './commands/eval.ts';
 
 export interface Networks {
@@ -32,17 +33,18 @@ export async function openNetworks(values: Pick<EvalValues, 'lpips' | 'fid'>): P
 export function definitionsOf(
   metrics: readonly Metric[],
   { perceptual, extractor }: Pick<Networks, 'perceptual' | 'extractor'>,
-): Record<string, (typeof catalogue)[Metric]> {
-  const used: Partial<Record<Metric, string | undefined>> = {
-    lpips: perceptual?.definition,
-    fid: extractor?.definition,
+): Results['metrics'] {
+  const used: Partial<Record<Metric, Perceptual | Extractor | undefined>> = {
+    lpips: perceptual,
+    fid: extractor,
   };
   return Object.fromEntries(
     metrics.map((m) => {
-      const { definition, ...rest } = catalogue[m];
       const by = used[m];
-      const full = by === undefined ? definition : `${definition}: ${by}`;
-      return [m, { ...rest, definition: full } as (typeof catalogue)[Metric]];
+      const own = { ...catalogue[m], range: [...catalogue[m].range] };
+      if (!by) return [m, own];
+      const definition = `${own.definition}: ${by.definition}`;
+      return [m, { ...own, definition, files: by.files }];
     }),
   );
 }

@@ -1,15 +1,17 @@
 /** Perceptual metrics through networks that the user brings. */
 import path from 'node:path';
 import { UserError } from '../errors.ts';
+import { readBytes } from '../files/read.ts';
+import { sha256Of } from '../files/sha256.ts';
 import { ranges } from '../losses/preprocessing.ts';
 import { lpips } from '../metrics/lpips.ts';
 import type { ModelInput } from '../onnx/dims.ts';
-import { readModel, type OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import { openGraph, type Session, type SessionOptions } from '../session/session.ts';
-import { readNpy } from '../tensor/npy.ts';
+import { decodeNpy } from '../tensor/npy.ts';
 import { showShape, tensor, type Tensor } from '../tensor/tensor.ts';
+import { contentOf, readStamped, refuseMixed, type ReadModel } from './content.ts';
 import { featureCardFile, readFeatureCard, type FeatureCard } from './feature-card.ts';
 
 /** A perceptual distance of two images `[3,H,W]` in [-1,1]. */
@@ -17,6 +19,8 @@ export interface Perceptual {
   distance(a: Tensor, b: Tensor): Promise<number>;
   /** How it is computed, for the record. */
   readonly definition: string;
+  /** SHA-256 of the files that it follows from: names do not tell one network from another. */
+  readonly files: readonly string[];
   release(): Promise<void>;
 }
 
@@ -24,6 +28,7 @@ export interface Perceptual {
 export interface Extractor {
   vector(image: Tensor): Promise<Tensor>;
   readonly definition: string;
+  readonly files: readonly string[];
   release(): Promise<void>;
 }
 
@@ -50,6 +55,7 @@ export async function openPerceptual(
         return value.data[0] as number;
       },
       definition: `the scalar that ${name} gives for both images, ${network.scaling}`,
+      files: network.files,
       release,
     };
   if (inputs.length !== 1 || !card.layers)
@@ -57,9 +63,10 @@ export async function openPerceptual(
       hint: `export one with two image inputs and a scalar output, or name layers and weights in ${path.basename(featureCardFile(file))}`,
     });
   const { layers } = card;
-  const weights = await Promise.all(
-    layers.map((l) => readNpy(path.join(path.dirname(file), l.weights))),
+  const read = await Promise.all(
+    layers.map((l) => readWeights(path.join(path.dirname(file), l.weights))),
   );
+  const weights = read.map((r) => r.weights);
   const features = async (image: Tensor): Promise<Tensor[]> => {
     const found = await network.run([image]);
     return layers.map(({ output }) => named(found, output, file));
@@ -69,8 +76,14 @@ export async function openPerceptual(
     definition:
       `Zhang et al. 2018, equation 1, on ${layers.map((l) => l.output).join(', ')} of ${name}, ` +
       network.scaling,
+    files: [...network.files, ...read.map((r) => r.sha256)],
     release,
   };
+}
+
+async function readWeights(file: string): Promise<{ weights: Tensor; sha256: string }> {
+  const bytes = await readBytes(file);
+  return { weights: decodeNpy(bytes, file), sha256: sha256Of(bytes) };
 }
 
 /**
@@ -91,7 +104,8 @@ export async function openExtractor(
       const output = card.output ?? (Object.keys(found)[0] as string);
       return positionMean(named(found, output, file), file);
     },
-    definition: `Heusel et al. 2017, equation 6, on the vectors of ${path.basename(file)}, ${network.scaling}`,
+    definition: `Heusel et al. 2017, equation 6, on the vectors${card.output === undefined ? '' : ` '${card.output}'`} of ${path.basename(file)}, ${network.scaling}`,
+    files: network.files,
     release,
   };
 }
@@ -112,22 +126,24 @@ interface Network {
   readonly inputs: readonly ModelInput[];
   /** The input scaling, in words. */
   readonly scaling: string;
+  /** SHA-256 of its files. */
+  readonly files: readonly string[];
   /** @param images one for each input */
   run(images: readonly Tensor[]): Promise<Record<string, Tensor>>;
   release(): Promise<void>;
 }
 
 async function openNetwork(file: string, options: SessionOptions): Promise<Network> {
-  const model = await readModel(file);
+  const model = await readStamped(file);
   const card = await readFeatureCard(file);
-  const inputs = modelInputs(model);
+  const inputs = modelInputs(model.onnx);
   // Images of one size is the rule; another size replaces the session.
   let current: { key: string; session: Session } | undefined;
   const sessionFor = async (image: Tensor): Promise<Session> => {
     const key = image.shape.join();
     if (current?.key === key) return current.session;
     await release();
-    current = { key, session: await openAt(model, inputs, image.shape, options) };
+    current = { key, session: await openAt({ file, ...model }, inputs, image.shape, options) };
     return current.session;
   };
   const release = async (): Promise<void> => {
@@ -139,6 +155,7 @@ async function openNetwork(file: string, options: SessionOptions): Promise<Netwo
     card,
     inputs,
     scaling: describeScaling(card),
+    files: await contentOf({ file, ...model }),
     async run(images) {
       const session = await sessionFor(images[0] as Tensor);
       const feeds = inputs.map(({ name }, i) => [name, scaled(images[i] as Tensor, card)] as const);
@@ -149,7 +166,7 @@ async function openNetwork(file: string, options: SessionOptions): Promise<Netwo
 }
 
 async function openAt(
-  model: OnnxModel,
+  model: ReadModel & { readonly file: string },
   inputs: readonly ModelInput[],
   image: readonly number[],
   options: SessionOptions,
@@ -161,11 +178,13 @@ async function openAt(
   );
   if (other)
     throw new UserError(
-      `${model.where}: input '${other.name}' takes ${showShape(other.shape)}, the image is ${showShape(shape)}`,
+      `${model.onnx.where}: input '${other.name}' takes ${showShape(other.shape)}, the image is ${showShape(shape)}`,
       { hint: 'export the network with its resizing in the graph: the metric depends on how' },
     );
   const shapes = Object.fromEntries(inputs.map(({ name }) => [name, shape]));
-  return openGraph(await resolveGraph(model, { shapes }), options);
+  // Images of another size come late, and the weights are read again for them.
+  await refuseMixed(model);
+  return openGraph(await resolveGraph(model.onnx, { shapes }), options);
 }
 
 /** An image clipped to [-1,1] as the network wants it, `[1,3,H,W]`. */

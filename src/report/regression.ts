@@ -113,10 +113,17 @@ export function refuseOtherMetrics(
 ): void {
   for (const metric of compared) {
     const [old, own] = [before.metrics[metric], now.metrics[metric]];
-    if (old && own && old.definition !== own.definition)
-      throw new UserError(`${where}: ${metric} is there defined as: ${old.definition}`, {
+    if (!old || !own) continue;
+    const refuse = (message: string): never => {
+      throw new UserError(`${where}: ${message}`, {
         hint: 'make the baseline anew with this version and the same --lpips and --fid',
       });
+    };
+    if (old.definition !== own.definition)
+      refuse(`${metric} is there defined as: ${old.definition}`);
+    if (own.files && !old.files) refuse(`does not say of which files the network of ${metric} was`);
+    if (own.files?.join() !== old.files?.join())
+      refuse(`${metric} is there by another network, or other weights, of the same name`);
   }
 }
 

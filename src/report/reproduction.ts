@@ -45,12 +45,13 @@ export function reproduction(results: Results): Html {
     </details>`;
 }
 
-function defined({ label, unit, range, better, definition }: MetricDefinition): Html {
+function defined({ label, unit, range, better, definition, files }: MetricDefinition): Html {
   const [low, high] = range;
   const bounds = `${low === null ? '(−∞' : `[${low}`}, ${high === null ? '∞)' : `${high}]`}`;
   const wish = better === 'one' ? 'closer to 1 is better' : `${better} is better`;
+  const by = files && html` Its files have sha256 <code>${files.join(', ')}</code>.`;
   return html`<dt>${label}</dt>
-    <dd>${definition}. Range ${bounds}${unit && ` ${unit}`}, ${wish}.</dd>`;
+    <dd>${definition}. Range ${bounds}${unit && ` ${unit}`}, ${wish}.${by}</dd>`;
 }
 
 function operators({ measurements }: Results): Html {

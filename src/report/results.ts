@@ -21,6 +21,8 @@ export function scoresJson(value: object, indent?: number): string {
 /** By metric; what could not be measured is absent. */
 const scores = z.record(z.string(), number);
 
+const digest = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in hexadecimal');
+
 const definition = z.strictObject({
   label: z.string(),
   unit: z.string(),
@@ -29,9 +31,9 @@ const definition = z.strictObject({
   better: z.enum(['higher', 'lower', 'one']),
   digits: z.int(),
   definition: z.string(),
+  /** Of what it was worked out by, where that is a network: its files, and its layers' weights. */
+  files: z.array(digest).readonly().optional(),
 });
-
-const digest = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in hexadecimal');
 
 /** A file beside results.json, with `/` between folders. Windows has `\` as well, and drive letters. */
 const file = z

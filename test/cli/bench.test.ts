@@ -1,6 +1,8 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { encodeGraph } from '../../src/onnx/write.ts';
 import { parseResults, serializeResults, type Results } from '../../src/report/results.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { pipelineFolder } from '../helpers/latent.ts';
@@ -150,6 +152,34 @@ describe('regression', () => {
     const { stderr } = await bench(at('now'), ...one, '--baseline', file, '--min', 'ssim=0.9999');
     expect(stderr).toMatch(/sr dsg 2 +ssim +\S+ +at least 0.9999\n/);
     expect(stderr).toMatch(/inpaint dsg 2 +psnr +\S+ +99 as before, tolerance 0.1\n/);
+  });
+});
+
+describe('LPIPS by a network', () => {
+  const one = ['--tasks', 'sr', '--methods', 'none', '--steps', '2', '--lpips', at('pair.onnx')];
+  /** Whose distance is a number whatever the images are. */
+  const writeDistance = (value: number): void => {
+    const b = new GraphBuilder();
+    const [x, y] = ['a', 'b'].map((name) => b.input(name, 'float32', [1, 3, 16, 16]));
+    const mean = b.reduce('Mean', b.sub(x!, y!), [0, 1, 2, 3]);
+    b.output(b.add(b.mul(mean, b.scalar(0, mean)), b.scalar(value, mean)), 'd');
+    writeFileSync(at('pair.onnx'), encodeGraph(b.graph));
+  };
+  const lpips = (): number | undefined => read(at('lpips')).groups[0]?.statistics['lpips']?.mean;
+
+  it('is measured anew, and not compared, after the file holds another network', async () => {
+    writeDistance(0.25);
+    expectDone(await bench(at('lpips'), ...one));
+    expect(lpips()).toBe(0.25);
+    copyFileSync(join(at('lpips'), 'results.json'), at('lpips.json'));
+    const against = ['--baseline', at('lpips.json'), '--tolerance', 'lpips=1'];
+    expectDone(await bench(at('lpips'), ...one, ...against));
+    writeDistance(0.5);
+    const { code, stderr } = await bench(at('lpips'), ...one, ...against);
+    expect(code).toBe(1);
+    expect(stderr).toContain('lpips is there by another network, or other weights');
+    expectDone(await bench(at('lpips'), ...one));
+    expect(lpips()).toBe(0.5);
   });
 });
 

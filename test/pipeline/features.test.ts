@@ -1,11 +1,12 @@
 /** LPIPS and FID through networks of random weights, against PyTorch. */
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { sha256Of } from '../../src/files/sha256.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import type { Graph, Value } from '../../src/onnx/graph.ts';
-import { encodeGraph } from '../../src/onnx/write.ts';
+import { encodeGraph, writeGraph } from '../../src/onnx/write.ts';
 import { fid } from '../../src/metrics/fid.ts';
 import { openExtractor, openPerceptual } from '../../src/pipeline/features.ts';
 import { writeNpy } from '../../src/tensor/npy.ts';
@@ -124,6 +125,52 @@ test('a feature network without layers', async () => {
   await expect(opening).rejects.toMatchObject({
     hint: expect.stringContaining('lonely.features.json'),
   });
+});
+
+test('files are known by what they hold: the network, its external data, the linear layers', async () => {
+  const filesOf = async (): Promise<readonly string[]> => {
+    const metric = await openPerceptual(file);
+    open.push(metric);
+    return metric.files;
+  };
+  const file = save('lpips', featureNetwork(), { layers });
+  // Weights in a file of their own, the first of which is then another number.
+  await writeGraph(featureNetwork(), file, { externalFrom: 64 });
+  await writeNpy(path.join(folder, 'lin0.npy'), scatter([4], 13));
+  await writeNpy(path.join(folder, 'lin1.npy'), scatter([5], 14));
+  const before = await filesOf();
+  expect(before).toEqual(
+    ['lpips.onnx', 'lpips.onnx.data', 'lin0.npy', 'lin1.npy'].map((name) =>
+      sha256Of(readFileSync(path.join(folder, name))),
+    ),
+  );
+  await writeNpy(path.join(folder, 'lin1.npy'), scatter([5], 15));
+  const data = readFileSync(`${file}.data`);
+  data.writeFloatLE(7, 0);
+  writeFileSync(`${file}.data`, data);
+  const after = await filesOf();
+  expect(after.map((digest, i) => digest === before[i])).toEqual([true, false, true, false]);
+});
+
+test('a network whose weights are replaced while it is in use is refused at the next size', async () => {
+  const file = path.join(folder, 'mixed.onnx');
+  await writeGraph(featureNetwork(), file, { externalFrom: 64 });
+  const extractor = await openExtractor(file);
+  open.push(extractor);
+  writeFileSync(`${file}.data`, readFileSync(`${file}.data`));
+  await expect(extractor.vector(image(1))).rejects.toThrow(
+    'mixed.onnx.data was replaced or changed after the model was read',
+  );
+});
+
+test('FID by another output of a network is another metric', async () => {
+  const definitions = ['early', 'late'].map(async (output) => {
+    return (await openExtractor(save(output, featureNetwork(), { output }))).definition;
+  });
+  expect(await Promise.all(definitions)).toEqual([
+    expect.stringContaining("the vectors 'early' of early.onnx"),
+    expect.stringContaining("the vectors 'late' of late.onnx"),
+  ]);
 });
 
 test('an unknown field of the card', async () => {

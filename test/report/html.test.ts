@@ -58,6 +58,13 @@ describe('the text of the page', () => {
       expect(page).toContain(definition.replaceAll('"', '&quot;'));
   });
 
+  test('says which files a network of a metric was', () => {
+    const { psnr, ...rest } = results.metrics;
+    const metrics = { ...rest, psnr: { ...psnr!, files: ['e'.repeat(64), 'f'.repeat(64)] } };
+    const text = renderReport({ ...results, metrics }, new Map());
+    expect(text).toContain(`sha256 <code>${'e'.repeat(64)}, ${'f'.repeat(64)}</code>`);
+  });
+
   test('without pictures has no gallery, and the rest', () => {
     const plain = renderReport(results, new Map());
     expect(plain).not.toContain('id="images"');

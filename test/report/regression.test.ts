@@ -94,6 +94,24 @@ test('a metric that was defined otherwise is not compared', () => {
   expect(() => compare('ssim', 'psnr')).toThrow('old.json: psnr is there defined as: of medians');
 });
 
+describe('a metric by a network', () => {
+  const by = (files?: string[]) => ({
+    metrics: { lpips: { ...fixture().metrics['ssim']!, ...(files && { files }) } },
+  });
+  const compare = (before: ReturnType<typeof by>) => () =>
+    refuseOtherMetrics(by(['a', 'b']), before, ['lpips'], 'old.json');
+
+  test('is compared with one by the same files', () =>
+    expect(compare(by(['a', 'b']))).not.toThrow());
+
+  test.each([
+    ['other weights', by(['a', 'c']), 'lpips is there by another network, or other weights'],
+    ['who knows which', by(), 'does not say of which files the network of lpips was'],
+  ])('is not compared with one by %s', (_, before, message) =>
+    expect(compare(before)).toThrow(`old.json: ${message}`),
+  );
+});
+
 test('the table of what fell short', () => {
   const found = belowLimits(subjectsOf(fixture({ tasks: ['sr'], steps: [20] })), {
     min: { psnr: 26, lpips: 0 },
