@@ -1,11 +1,11 @@
 /** Restores and scores all images of a benchmark in one way; what is there already is kept. */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { UserError } from '../errors.ts';
 import { writeAtomic } from '../files/atomic.ts';
 import { makeFolder } from '../files/folder.ts';
+import { sha256, sha256Of } from '../files/sha256.ts';
 import { catalogue, type Scores } from '../metrics/catalogue.ts';
 import { compare, residual } from '../pipeline/evaluate.ts';
 import type { Perceptual } from '../pipeline/features.ts';
@@ -21,7 +21,7 @@ import { cacheFor } from './caching.ts';
 import type { BenchValues } from './commands/bench.ts';
 import { computing, sessionOf } from './computing.ts';
 import { recordOf, type Conditioning } from './conditioning.ts';
-import { writeResult } from './destination.ts';
+import { encodeResult } from './destination.ts';
 import { revision } from './identity.ts';
 import type { Io } from './io.ts';
 import { openProgress, type Progress } from './progress.ts';
@@ -132,15 +132,15 @@ function dueOf(job: Job, source: Source, sample: number): Due {
   return { source, sample, hash, stem };
 }
 
-/** The cell of an earlier run, if it was made alike and is whole. */
+/** The cell of an earlier run, if it was made alike and its picture is still the one that was scored. */
 async function keptCell({ stem, hash }: Due, output: string): Promise<Cell | undefined> {
   const [json, png] = [path.join(output, `${stem}.json`), path.join(output, `${stem}.png`)];
-  if (!existsSync(json) || !existsSync(png)) return undefined;
   try {
     const cell = cellSchema.parse(JSON.parse(await readFile(json, 'utf8')));
-    return cell.hash === hash ? cell : undefined;
+    if (cell.hash !== hash) return undefined;
+    return (await sha256(png)) === cell.sha256 ? cell : undefined;
   } catch {
-    // Whatever it is, it will be replaced.
+    // Whatever is there, if anything, it will be replaced.
     return undefined;
   }
 }
@@ -168,7 +168,8 @@ async function restoreCell(
   };
   const file = `${stem}.png`;
   await makeFolder(path.dirname(path.join(values.output, file)));
-  await writeResult(path.join(values.output, file), image, 'png');
+  const png = await encodeResult(image, 'png');
+  await writeAtomic(path.join(values.output, file), png);
   const cell: Cell = {
     image: source.input.name,
     task,
@@ -177,6 +178,7 @@ async function restoreCell(
     sample,
     hash,
     file,
+    sha256: sha256Of(png),
     seconds,
     scores,
     // Where nothing else guides, it is the classifier's.

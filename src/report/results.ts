@@ -78,6 +78,8 @@ export const cellSchema = z.strictObject({
   /** Of everything that it depends on. */
   hash: digest,
   file,
+  /** Of that file; older results lack it. */
+  sha256: digest.optional(),
   seconds: z.number(),
   scores,
   /** Index of the step, N−1 at the noisiest, and the loss there; guided steps only. */

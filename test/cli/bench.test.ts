@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { sha256Of } from '../../src/files/sha256.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { encodeGraph } from '../../src/onnx/write.ts';
 import { parseResults, serializeResults, type Results } from '../../src/report/results.ts';
@@ -86,19 +87,27 @@ describe('a benchmark', () => {
     }
   });
 
-  it('run again makes nothing again but what is missing or was made otherwise', async () => {
+  it('run again makes nothing again but what is missing, damaged or was made otherwise', async () => {
     const before = read(out);
-    const [gone, damaged] = [before.cells[3]!, before.cells[9]!];
+    const [gone, damaged, cut] = [before.cells[3]!, before.cells[9]!, before.cells[12]!];
+    const [exchanged, other] = [before.cells[20]!, before.cells[22]!];
     rmSync(join(out, gone.file));
     writeFileSync(join(out, damaged.file.replace(/png$/, 'json')), '{');
-    const kept = ({ cells }: Results) =>
-      cells.filter((c) => c.hash !== gone.hash && c.hash !== damaged.hash);
+    const picture = readFileSync(join(out, cut.file));
+    writeFileSync(join(out, cut.file), picture.subarray(0, picture.length / 2));
+    copyFileSync(join(out, other.file), join(out, exchanged.file));
+    const anew = [gone, damaged, cut, exchanged].map((c) => c.hash);
+    const kept = ({ cells }: Results) => cells.filter((c) => !anew.includes(c.hash));
     expectDone(await bench(out, ...shape));
     const after = read(out);
     // Times are of the run that made a cell.
     expect(kept(after)).toEqual(kept(before));
     expect(after.cells[3]!.seconds).not.toBe(gone.seconds);
     expect(after.cells[9]!.scores['psnr']).toBe(damaged.scores['psnr']);
+    for (const [i, { file, sha256 }] of before.cells.entries()) {
+      expect(after.cells[i]!.sha256).toBe(sha256);
+      expect(sha256Of(readFileSync(join(out, file)))).toBe(sha256);
+    }
     expect(after.groups.map((g) => g.statistics['psnr'])).toEqual(
       before.groups.map((g) => g.statistics['psnr']),
     );
