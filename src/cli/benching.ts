@@ -88,7 +88,10 @@ export async function benchAll(
   };
   try {
     const measured = await measureAll(inputs, { values, plan, model, fail, io });
-    if (before) refuseIncomparable(measured, before, values.baseline as string);
+    if (before) {
+      const now = { ...measured, samples: values.samples };
+      refuseIncomparable(now, before, values.baseline as string);
+    }
     for (const group of groups) {
       const sources = measured.sources.filter((s) => s.task === group.task);
       const { perceptual } = networks;

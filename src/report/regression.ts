@@ -1,7 +1,7 @@
 /** Whether quality fell: below limits, or behind an earlier run. */
 import { UserError } from '../errors.ts';
-import type { MetricDefinition, Results, Scores } from './results.ts';
-import { groupName } from './summary.ts';
+import type { Measurement, MetricDefinition, Results, Scores } from './results.ts';
+import { groupName, sameGroup } from './summary.ts';
 import type { Table } from './table.ts';
 
 /** What is judged: an image, or the means of a group. */
@@ -75,22 +75,25 @@ export function subjectsOf({ groups }: Pick<Results, 'groups'>): Subject[] {
 
 /**
  * @param where names the earlier run's file
- * @throws UserError unless both runs had the same images, operators, noise and seeds: a difference
- * of quality would say nothing
+ * @throws UserError unless both runs had, in every task of `now`, the same images, operators, noise,
+ * seeds and number of samples, and none of the earlier one failed: a difference of quality would say
+ * nothing
  */
 export function refuseIncomparable(
-  now: Pick<Results, 'images' | 'measurements'>,
+  now: Pick<Results, 'images' | 'measurements' | 'samples'>,
   before: Results,
   where: string,
 ): void {
   const refuse = (message: string): never => {
     throw new UserError(`${where}: ${message}`, {
-      hint: 'compare runs of the same images with the same --tasks, --protocol, --noise and --seed',
+      hint: 'compare runs of the same images with the same --tasks, --protocol, --noise, --seed and --samples',
     });
   };
-  const others = new Map(before.measurements.map((m) => [`${m.task} of ${m.image}`, m]));
+  if (before.samples !== now.samples)
+    refuse(`made with --samples ${before.samples}, not ${now.samples}`);
+  const others = new Map(before.measurements.map((m) => [nameOf(m), m]));
   for (const m of now.measurements) {
-    const key = `${m.task} of ${m.image}`;
+    const key = nameOf(m);
     const other = others.get(key) ?? refuse(`has no ${key}`);
     if (other.sha256 !== m.sha256) refuse(`another operator or mask in ${key}`);
     if (other.sigma !== m.sigma || other.seed !== m.seed)
@@ -99,6 +102,26 @@ export function refuseIncomparable(
   for (const { name, sha256 } of now.images)
     if (before.images.find((i) => i.name === name)?.sha256 !== sha256)
       refuse(`made from another file of ${name}`);
+  const tasks = new Set(now.measurements.map((m) => m.task));
+  const own = new Set(now.measurements.map(nameOf));
+  const compared = before.measurements.filter((m) => tasks.has(m.task));
+  const missing = compared.map(nameOf).filter((name) => !own.has(name));
+  if (missing.length > 0)
+    refuse(`has ${missing.length} more: ${listed(missing)}; means would be of other images`);
+  for (const g of before.groups.filter(({ task }) => tasks.has(task))) {
+    const made = before.cells.filter((c) => sameGroup(c, g)).length;
+    const all = compared.filter((m) => m.task === g.task).length * before.samples;
+    if (made < all) refuse(`${groupName(g)} has ${made} of ${all} restorations; others failed`);
+  }
+}
+
+function nameOf({ task, image }: Pick<Measurement, 'task' | 'image'>): string {
+  return `${task} of ${image}`;
+}
+
+/** The first few, for a message. */
+function listed(names: readonly string[]): string {
+  return names.length > 5 ? `${names.slice(0, 5).join(', ')}, …` : names.join(', ');
 }
 
 /**

@@ -156,6 +156,18 @@ describe('regression', () => {
     expect(done.stderr.includes('fell short')).toBe(code === 3);
   });
 
+  it.each([
+    ['of fewer images', join(clean, 'a.png'), [], 'has 2 more: sr of deep/b, inpaint of deep/b'],
+    ['of more samples', clean, ['--samples', '2'], 'made with --samples 1, not 2'],
+  ])('a run %s is not compared', async (_, images, options, message) => {
+    const file = await baseline(() => {});
+    const fewer = ['bench', images, '-o', at('fewer'), ...common, ...one];
+    const { code, stderr } = await dsg([...fewer, '--baseline', file, ...options]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`old.json: ${message}`);
+    expect(stderr).toContain('hint: compare runs of the same images');
+  });
+
   it('names what fell short', async () => {
     const file = await baseline((r) => (r.groups[1]!.statistics['psnr']!.mean = 99));
     const { stderr } = await bench(at('now'), ...one, '--baseline', file, '--min', 'ssim=0.9999');

@@ -74,13 +74,34 @@ describe('runs that cannot be compared', () => {
       { ...fixture(), images: now.images.map((i) => ({ ...i, sha256: 'e'.repeat(64) })) },
       'made from another file of cat',
     ],
+    [
+      'more images',
+      fixture({ images: ['cat', 'ant', 'deep/dog', 'bee'] }),
+      'has 4 more: sr of ant, inpaint of ant, sr of bee, inpaint of bee; means would be of other',
+    ],
+    ['more samples', fixture({ samples: 2 }), 'made with --samples 2, not 1'],
+    [
+      'a restoration that failed',
+      { ...now, cells: now.cells.slice(1) },
+      'sr dsg 20 has 1 of 2 restorations; others failed',
+    ],
   ])('%s', (_, before, message) =>
     expect(() => refuseIncomparable(now, before, 'old.json')).toThrow(message),
   );
 
-  test('a run with more tasks can be a baseline', () => {
-    const more = fixture({ tasks: ['sr', 'inpaint', 'deblur'] });
-    expect(() => refuseIncomparable(now, more, 'old.json')).not.toThrow();
+  test('a run with more tasks can be a baseline, whatever its other tasks are of', () => {
+    const more = fixture({
+      tasks: ['sr', 'inpaint', 'deblur'],
+      images: ['cat', 'deep/dog', 'ant'],
+    });
+    const others = ({ image, task }: { image: string; task: string }): boolean =>
+      image !== 'ant' || task === 'deblur';
+    const before = {
+      ...more,
+      measurements: more.measurements.filter(others),
+      cells: more.cells.filter(others),
+    };
+    expect(() => refuseIncomparable(now, before, 'old.json')).not.toThrow();
     expect(measurement().seed).toBe(0);
   });
 });
