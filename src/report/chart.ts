@@ -31,7 +31,7 @@ export interface Axes {
   readonly y: Scale;
   readonly xLabel: string;
   readonly yLabel: string;
-  /** Horizontal lines with a word each. */
+  /** Horizontal lines with a word each; one without a place on the axis is left out, as points are. */
   readonly rules?: readonly { readonly y: number; readonly label: string }[];
 }
 
@@ -46,7 +46,8 @@ export function lineChart(axes: Axes, series: readonly Series[]): Html {
 
 function lines({ x, y }: Axes, { points, markers, method }: Series): Html[] {
   const at = (p: Point): string => `${round(x.at(p.x))},${round(y.at(p.y))}`;
-  const drawn = points.filter((p) => Number.isFinite(p.y));
+  // Not only an infinite PSNR: a logarithmic axis has no place for a loss of 0.
+  const drawn = points.filter((p) => Number.isFinite(y.at(p.y)));
   const line = html`<polyline points="${drawn.map(at).join(' ')}" />`;
   if (!markers) return [line];
   return [
@@ -162,17 +163,19 @@ function svg(axes: Omit<Axes, 'x'>, content: readonly Html[]): Html {
           >${v}</text
         >`,
   );
-  const ruled = rules.map(
-    (r) =>
-      html`<g class="rule"
-        ><line x1="${left}" x2="${right}" y1="${round(y.at(r.y))}" y2="${round(y.at(r.y))}" /><text
-          x="${right}"
-          y="${round(y.at(r.y) - 4)}"
-          text-anchor="end"
-          >${r.label}</text
-        ></g
-      >`,
-  );
+  const ruled = rules
+    .filter((r) => Number.isFinite(y.at(r.y)))
+    .map(
+      (r) =>
+        html`<g class="rule"
+          ><line
+            x1="${left}"
+            x2="${right}"
+            y1="${round(y.at(r.y))}"
+            y2="${round(y.at(r.y))}"
+          /><text x="${right}" y="${round(y.at(r.y) - 4)}" text-anchor="end">${r.label}</text></g
+        >`,
+    );
   const viewBox = `0 0 ${size.width} ${size.height}`;
   return html`<svg class="chart" viewBox="${viewBox}" role="img" aria-label="${title}">
     ${grid}${ruled}${content}

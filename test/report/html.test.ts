@@ -65,6 +65,22 @@ describe('the text of the page', () => {
     expect(text).toContain(`sha256 <code>${'e'.repeat(64)}, ${'f'.repeat(64)}</code>`);
   });
 
+  test.each([
+    [
+      'an infinite PSNR of measurements',
+      (r: Results) => (r.measurements[0]!.scores['psnr'] = Infinity),
+    ],
+    ['one that is no number', (r: Results) => (r.measurements[0]!.scores['psnr'] = NaN)],
+    ['an infinite mean', (r: Results) => (r.groups[0]!.statistics['psnr']!.mean = Infinity)],
+    ['losses of 0', (r: Results) => r.cells.forEach(({ loss }) => (loss[3]![1] = 0))],
+  ])('%s has no place in charts, which are whole', (_, change) => {
+    const odd = structuredClone(fixture());
+    change(odd);
+    const charts = renderReport(odd, new Map()).match(/<svg class="chart".*?<\/svg>/gs) ?? [];
+    expect(charts.length).toBeGreaterThan(0);
+    for (const chart of charts) expect(chart).not.toMatch(/[\s"(,]-?(NaN|Infinity)[\s",)]/);
+  });
+
   test('without pictures has no gallery, and the rest', () => {
     const plain = renderReport(results, new Map());
     expect(plain).not.toContain('id="images"');
