@@ -1,9 +1,8 @@
 /** `--classifier`: what the options of classifier guidance come to. */
-import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { loadClassifier, type ClassifierGuidance } from '../pipeline/classifier.ts';
-import { sha256 } from '../files/sha256.ts';
 import type { classifierOptions } from './classifier-options.ts';
+import { networkFacts } from './network-facts.ts';
 import type { Values } from './options.ts';
 
 /** Classifier guidance, with what sidecars and digests have of it. */
@@ -31,8 +30,7 @@ export async function classifierOf(
     });
   const classifier = await loadClassifier(file, card);
   const record = {
-    file: path.basename(file),
-    sha256: await sha256(file),
+    ...networkFacts(file, classifier.content),
     card: classifier.card,
     scale,
   };

@@ -5,9 +5,11 @@ import { isFile } from '../files/read.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { ImageShape } from '../operators/operator.ts';
 import { findFeatureCard } from '../pipeline/feature-card.ts';
-import { loadLosses, type Wish } from '../pipeline/losses.ts';
+import { contentOfFile } from '../pipeline/content.ts';
+import { loadLosses, type Wish, type WishedLosses } from '../pipeline/losses.ts';
 import { sha256 } from '../files/sha256.ts';
 import type { lossOptions } from './loss-options.ts';
+import { networkFacts } from './network-facts.ts';
 import type { Values } from './options.ts';
 
 export interface Aims {
@@ -24,8 +26,8 @@ export interface Aims {
 /** @throws UserError for a network that cannot be read, or targets that do not match */
 export async function openAims(values: Values<typeof lossOptions>): Promise<Aims> {
   const wishes = wishesOf(values);
-  const { of } = await loadLosses(wishes);
-  const losses = await recordWishes(wishes);
+  const { of, contents } = await loadLosses(wishes);
+  const losses = await recordWishes(wishes, contents);
   return {
     count: wishes.length,
     of,
@@ -52,17 +54,21 @@ function wishesOf({ loss = [], target = [] }: Values<typeof lossOptions>): Wish[
 }
 
 /** Options, and digests of the files that they name. */
-async function recordWishes(wishes: readonly Wish[]): Promise<object[]> {
+async function recordWishes(
+  wishes: readonly Wish[],
+  contents: WishedLosses['contents'],
+): Promise<object[]> {
   return Promise.all(
-    wishes.map(async ({ network, target, tokenizer, tower, ...rest }) => {
+    wishes.map(async ({ network, target, tokenizer, tower, ...rest }, i) => {
+      const content = contents[i];
       const card = network === undefined ? undefined : await findFeatureCard(network);
       return {
         ...rest,
-        ...(network !== undefined && { network: await fileFacts(network) }),
+        ...(network !== undefined && content && { network: networkFacts(network, content) }),
         ...(card && { card }),
         ...(target !== undefined && { target: await targetFacts(target) }),
         ...(tokenizer !== undefined && { tokenizer: await folderFacts(tokenizer) }),
-        ...(tower !== undefined && { tower: await fileFacts(tower) }),
+        ...(tower !== undefined && { tower: networkFacts(tower, await contentOfFile(tower)) }),
       };
     }),
   );

@@ -19,8 +19,8 @@ export interface Classifier {
   readonly onnx: OnnxModel;
   /** Of its files, as they were when it was read. */
   readonly stamps: Stamps;
-  /** Of its content. */
-  readonly digest: string;
+  /** SHA-256 of each file that it consists of, its own first. */
+  readonly content: readonly string[];
   readonly card: FeatureCard;
   readonly image: ModelInput;
   /** There is one in a classifier of noisy images, p(c|x_t); without it, it is one of x̂₀. */
@@ -74,8 +74,8 @@ export async function loadClassifier(
   const logits = card.output ?? outputs[0] ?? '';
   if (!outputs.includes(logits))
     throw new UserError(`${file}: no output '${logits}'; there are: ${outputs.join(', ')}`);
-  const digest = (await contentOf({ file, onnx, stamps })).join();
-  return { file, onnx, stamps, digest, card, image, timestep, logits };
+  const content = await contentOf({ file, onnx, stamps });
+  return { file, onnx, stamps, content, card, image, timestep, logits };
 }
 
 /**
@@ -84,7 +84,7 @@ export async function loadClassifier(
  * @throws UserError for images that it does not take, or a class that it does not have
  */
 export async function classifierAt(
-  { file, onnx, digest, card, image, timestep, logits }: Classifier,
+  { file, onnx, content, card, image, timestep, logits }: Classifier,
   label: number,
   shape: readonly number[],
 ): Promise<ClassifierNetwork> {
@@ -122,7 +122,7 @@ export async function classifierAt(
     Array.from({ length: channels }, (_, c) => values[Math.min(c, values.length - 1)] as number);
   return {
     graph,
-    digest,
+    digest: content.join(),
     inputs: { image: image.name, timestep: timestep?.name },
     logits,
     gain: each(gain),

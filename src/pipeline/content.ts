@@ -58,6 +58,14 @@ export async function contentOf(model: Read, cache?: Cache): Promise<string[]> {
 }
 
 /**
+ * The same of a network that nothing else was read of yet.
+ * @throws UserError if it cannot be read
+ */
+export async function contentOfFile(file: string): Promise<string[]> {
+  return contentOf({ file, ...(await readStamped(file)) });
+}
+
+/**
  * SHA-256 of a model's file, in hexadecimal; of a pipeline, of those of all its parts.
  * @throws UserError if one of its files is no longer what the model was read from
  */

@@ -15,6 +15,8 @@ import { contentOf, readStamped } from './content.ts';
 
 export interface LoadedNetwork extends LossNetwork {
   readonly file: string;
+  /** SHA-256 of each file that it consists of, its own first. */
+  readonly content: readonly string[];
   readonly layers: readonly string[];
   readonly inputs: readonly ModelInput[];
   /** Height and width of the images, where the file fixes them. */
@@ -61,9 +63,11 @@ async function openFile(
   const [, , height, width] = image.shape;
   const chosen = new Set<string>();
   const resolved = new Map<string, Promise<Graph>>();
+  const content = await contentOf({ file, onnx, stamps });
   const common = {
     name: path.basename(file),
-    digest: (await contentOf({ file, onnx, stamps })).join(),
+    digest: content.join(),
+    content,
     file,
     inputs,
     fixed: typeof height === 'number' && typeof width === 'number' ? { height, width } : undefined,

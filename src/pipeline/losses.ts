@@ -16,6 +16,8 @@ export interface Wish extends LossSpec {
 
 /** Losses that are the same for all images of a size. */
 export interface WishedLosses {
+  /** SHA-256 of each file of each loss's network, the network's own first; undefined without one. */
+  readonly contents: readonly (readonly string[] | undefined)[];
   /**
    * @param image `[C,H,W]` of the images to come
    * @throws UserError for a target of another size, a network that does not take such images, or
@@ -35,6 +37,7 @@ export async function loadLosses(wishes: readonly Wish[]): Promise<WishedLosses>
   const loaded = await Promise.all(wishes.map((wish) => loadLoss(wish, networks)));
   const known = new Map<string, Promise<readonly Loss[]>>();
   return {
+    contents: loaded.map(({ network }) => network?.content),
     of(image) {
       const key = image.join();
       const losses =

@@ -8,6 +8,7 @@ import { readNpy } from '../../src/tensor/npy.ts';
 import { writeClassifier } from '../helpers/classifiers.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { relativeError } from '../helpers/random.ts';
+import { expectOthersBeside, writeBeside } from '../helpers/weights-beside.ts';
 import { dsg, expectDone, filesIn, restore, writeHalfMask, writePicture } from './harness.ts';
 import { writeClassConditional, writeExactClassifier } from './models.ts';
 
@@ -70,6 +71,24 @@ describe('generate', () => {
       generate(...args, file, '--classifier-scale', '2', '--resume', '-o', done.out);
     expect((await again(exact)).stderr).toContain('2 of 2 complete');
     expect((await again(clean)).stderr).toContain('0 of 2 complete');
+  });
+
+  it('is made again with other weights beside the classifier', async () => {
+    const write = (value: number) =>
+      writeBeside(at('beside.onnx'), { shape: [48, 3], value }, (b, w) => {
+        const x = b.input('image', 'float32', [1, 3, 4, 4]);
+        b.output(b.matMul(b.reshape(b.op('Tanh', [x]), [1, 48]), w), 'logits');
+      });
+    const args = ['--model', model, '--class', 'dark', '--classifier', await write(0.5)];
+    const done = await generate(...args);
+    expectDone(done);
+    const again = async () => (await generate(...args, '--resume', '-o', done.out)).stderr;
+    expect(await again()).toContain('2 of 2 complete');
+    const weights = [expect.stringMatching(/^[0-9a-f]{64}$/)];
+    const { options } = documentOf(join(done.out, '0000.json'));
+    expect(options).toMatchObject({ classifier: { weights } });
+    await expectOthersBeside(at('beside.onnx'), write);
+    expect(await again()).toContain('0 of 2 complete');
   });
 });
 

@@ -14,6 +14,7 @@ import { temporaryFolder } from '../helpers/folder.ts';
 import { graphOf, node } from '../helpers/onnx.ts';
 import { randomTensor, relativeError } from '../helpers/random.ts';
 import { drawn } from '../helpers/images.ts';
+import { expectOthersBeside, writeBeside } from '../helpers/weights-beside.ts';
 import { dsg, expectDone, filesIn, restore, writePicture } from './harness.ts';
 import { writeModel, writeShrinking } from './models.ts';
 import {
@@ -188,6 +189,33 @@ describe('generate --loss', () => {
     expect((await generate(...args, '--resume')).stderr).toContain('1 of 1 complete');
     await writePicture(at('target.png'), 16, 3);
     expect((await generate(...args, '--resume')).stderr).toContain('0 of 1 complete');
+  });
+
+  it('is resumed only where weights beside a network are the same, of images or of texts', async () => {
+    const writeScore = (value: number) =>
+      writeBeside(at('score.onnx'), { shape: [3, 1, 1], value }, (b, w) => {
+        const image = b.input('image', 'float32', [1, 3, 16, 16]);
+        b.output(b.reduce('Mean', b.mul(image, w), [1, 2, 3]), 'score');
+      });
+    const writeTexts = (value: number) =>
+      writeBeside(at('texts.onnx'), { shape: [600, 8], value }, (b, table) => {
+        const vectors = b.op('Gather', [table, b.input('input_ids', 'int64', [1, 77])]);
+        b.output(b.reduce('Mean', vectors, [1], false), 'text_embeds');
+      });
+    const [score, texts, out] = [await writeScore(0.5), await writeTexts(0.5), fresh()];
+    const text = `text:${clip},tokenizer=${tokenizer},tower=${texts}`;
+    const losses = ['--loss', `onnx:${score}`, '--loss', text, '--target', 'a cat'];
+    const again = async () => (await generate(...losses, '-o', out, '--resume')).stderr;
+    expect(await again()).toContain('0 of 1 complete');
+    expect(await again()).toContain('1 of 1 complete');
+    const weights = [expect.stringMatching(/^[0-9a-f]{64}$/)];
+    expect(json(join(out, '0000.json'))['options']).toMatchObject({
+      losses: [{ network: { weights } }, { tower: { weights } }],
+    });
+    await expectOthersBeside(score, writeScore);
+    expect(await again()).toContain('0 of 1 complete');
+    await expectOthersBeside(texts, writeTexts);
+    expect(await again()).toContain('0 of 1 complete');
   });
 
   it('takes the published values, and options besides', async () => {
