@@ -13,6 +13,7 @@ import { classifierAt } from './classifier.ts';
 import {
   classifierFreeNetwork,
   conditionalNetwork,
+  fixedBatch,
   type FormsInput,
   type Network,
 } from './forms.ts';
@@ -33,7 +34,10 @@ export function freeMemory(device: Choice['device']): number | undefined {
   return device === 'webgpu' ? undefined : process.availableMemory();
 }
 
-/** The largest batch, from 1 to 8, for which every lane has its part of `free` bytes. */
+/**
+ * The largest batch, from 1 to 8, that the networks take and for which every lane has its part of
+ * `free` bytes.
+ */
 export async function fittingBatch(
   job: Job,
   free: number,
@@ -41,7 +45,19 @@ export async function fittingBatch(
 ): Promise<number> {
   const { fixed, perImage } = await footprint(job, options);
   const budget = (free * share) / options.lanes - fixed;
-  return Math.min(largest, Math.max(1, Math.floor(budget / perImage)));
+  return Math.max(1, Math.floor(Math.min(largest, mostTaken(options), budget / perImage)));
+}
+
+/** How many images the networks take at once: some are exported for one. */
+function mostTaken({
+  model,
+  classifier: guidance,
+  classifierFree,
+}: Pick<RestoreOptions, 'model' | 'classifier' | 'classifierFree'>): number {
+  const [classified] = guidance?.classifier.image.shape ?? [];
+  // Classifier-free guidance has every image in a batch twice.
+  const sampled = (fixedBatch(model) ?? Infinity) / (classifierFree ? 2 : 1);
+  return Math.min(sampled, typeof classified === 'number' ? classified : Infinity);
 }
 
 /** Estimated bytes of a lane: `fixed` for weights, and `perImage` for what is live at the peak. */

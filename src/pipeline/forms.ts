@@ -124,10 +124,22 @@ function shapesOf({ model, batch, like }: FormsInput, size: Size): Origin['shape
   };
 }
 
+/** How many images the model's file takes at once; undefined where it leaves that open. */
+export function fixedBatch({ onnx, card }: Model): number | undefined {
+  const [most] = modelInputs(onnx).find((i) => i.name === card.inputs.x)?.shape ?? [];
+  return typeof most === 'number' ? most : undefined;
+}
+
+/** @throws UserError for a batch that the model's file does not take */
 export async function conditionalNetwork(
   { model, batch, like }: FormsInput,
   size: Size,
 ): Promise<Network> {
+  const most = fixedBatch(model) ?? batch;
+  if (most !== batch)
+    throw new UserError(`${model.file}: takes batches of ${most} only, not of ${batch}`, {
+      hint: `add --batch ${most}, or export the model with an open batch axis`,
+    });
   return { graph: await graphFor(model, batch, size, like.condition?.given), card: model.card };
 }
 
@@ -136,8 +148,8 @@ export async function classifierFreeNetwork(
   { model, batch, like, classifierFree }: FormsInput,
   size: Size,
 ): Promise<Network> {
-  const [most] = modelInputs(model.onnx).find((i) => i.name === model.card.inputs.x)?.shape ?? [];
-  if (typeof most === 'number' && most !== 2 * batch)
+  const most = fixedBatch(model) ?? 2 * batch;
+  if (most !== 2 * batch)
     throw new UserError(
       `${model.file}: takes batches of ${most} only; classifier-free guidance needs ${2 * batch}, with and without condition`,
       { hint: 'export the model with an open batch axis' },

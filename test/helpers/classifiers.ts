@@ -1,8 +1,9 @@
-/** Small classifiers as ONNX files, with an open batch. */
+/** Small classifiers as ONNX files. */
 import { writeFileSync } from 'node:fs';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { emptyGraph, type Value } from '../../src/onnx/graph.ts';
 import { initializerFrom } from '../../src/onnx/initializer.ts';
+import { encodeGraph } from '../../src/onnx/write.ts';
 import { encodeOpenBatch } from './open-batch.ts';
 import { randomTensor } from './random.ts';
 
@@ -13,6 +14,8 @@ interface ClassifierShape {
   /** Give it a timestep as well, which the logits depend on. */
   readonly noisy?: boolean;
   readonly opset?: number;
+  /** Leave the batch as it is: one. */
+  readonly single?: boolean;
   /** In place of the usual nodes, from an image `[1,C,H,W]` to anything. */
   readonly head?: (b: GraphBuilder, image: Value) => Value;
 }
@@ -20,7 +23,7 @@ interface ClassifierShape {
 /** Writes logits = tanh(image) W, times 1 + t/1000 where it takes t; returns the path. */
 export function writeClassifier(
   file: string,
-  { image, classes = 3, noisy = false, opset = 17, head }: ClassifierShape,
+  { image, classes = 3, noisy = false, opset = 17, single = false, head }: ClassifierShape,
 ): string {
   const b = new GraphBuilder(emptyGraph('classifier', opset));
   const x = b.input('image', 'float32', [1, ...image]);
@@ -35,6 +38,6 @@ export function writeClassifier(
   const logits = head ? head(b, x) : linear();
   const scale = t && b.op('Reshape', [b.scale(t, 1 / 1000), b.ints([-1, 1])]);
   b.output(scale ? b.mul(logits, b.add(scale, b.scalar(1, scale))) : logits, 'logits');
-  writeFileSync(file, encodeOpenBatch(b.graph));
+  writeFileSync(file, single ? encodeGraph(b.graph) : encodeOpenBatch(b.graph));
   return file;
 }

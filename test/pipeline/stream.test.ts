@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   degrade,
+  loadClassifier,
   loadModel,
   NonFiniteError,
   operators,
@@ -19,6 +20,7 @@ import {
 } from '../../src/index.ts';
 import { writeShrinking } from '../cli/models.ts';
 import { picture } from '../cli/harness.ts';
+import { writeClassifier } from '../helpers/classifiers.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { batches } from '../../src/pipeline/batches.ts';
 import { peakBytes } from '../../src/onnx/peak.ts';
@@ -70,6 +72,26 @@ describe('restore', () => {
     { session: { threads: 1 } },
   ])('gives the same bytes with %j', async (given) => {
     expect(resultsOf(await collect(given))).toEqual(resultsOf(await collect()));
+  });
+
+  it('takes no more than a network takes that is exported for one image, and says so', async () => {
+    const closed = await loadModel(writeShrinking(join(folder, 'one.onnx'), { open: false }));
+    const found = resultsOf(await collect({ model: closed, batch: 'auto' }));
+    expect(Object.keys(found)).toEqual(jobs.map(({ name }) => name));
+    const given = { model: closed, batch: 2, session: { device: 'cpu' } } as const;
+    await expect(collect(given)).rejects.toMatchObject({
+      message: expect.stringMatching(/one\.onnx: takes batches of 1 only, not of 2/),
+      hint: 'add --batch 1, or export the model with an open batch axis',
+    });
+  });
+
+  it('takes no more than a classifier takes that is exported for one image', async () => {
+    const file = join(folder, 'classifier.onnx');
+    const image = [3, 16, 16] as const;
+    const classifier = await loadClassifier(writeClassifier(file, { image, single: true }));
+    const given = { classifier: { classifier, class: 0, scale: 1 }, batch: 'auto' } as const;
+    const found = resultsOf(await collect(given));
+    expect(Object.keys(found)).toEqual(jobs.map(({ name }) => name));
   });
 
   it('with averaged steps too, as many of which are told as there are', async () => {
