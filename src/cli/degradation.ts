@@ -1,4 +1,5 @@
 /** How an image was, or is to be, degraded: what the options come to. */
+import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { fit, type FitMode, type Size } from '../image/fit.ts';
 import { boxMask, inpainting, randomMask } from '../operators/inpainting.ts';
@@ -61,6 +62,19 @@ function about(file: string, notes: readonly string[]): string[] {
 /** σ of the noise: to simulate, or of a measurement that nothing is known of. */
 export function sigmaOf(values: DegradationValues): number {
   return values.noise ?? usual.sigma;
+}
+
+/**
+ * What sidecars have of where a mask or kernel comes from, beside its digest: the name of its file, or how
+ * the mask is drawn. Nothing where no option says it, as with an operator record.
+ */
+export function sourceOf(
+  { mask, kernel, simulate }: DegradationValues & { readonly simulate: boolean },
+  task: Task,
+): { readonly mask?: string; readonly kernel?: string } {
+  if (task === 'deblur' && kernel !== undefined) return { kernel: path.basename(kernel) };
+  const from = mask ?? (simulate ? usual.mask : undefined);
+  return task === 'inpaint' && from !== undefined ? { mask: path.basename(from) } : {};
 }
 
 const belongsTo = [

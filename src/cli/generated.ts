@@ -10,7 +10,7 @@ import type { Report } from './report.ts';
 import { lineOf } from './restored.ts';
 import { filesOf, type Kept } from './resuming.ts';
 import type { Sampled } from './sampling.ts';
-import type { ModelFacts } from './sidecar.ts';
+import type { ModelRecord } from './sidecar.ts';
 import { writeTrace } from './trace.ts';
 import { versions } from './version.ts';
 
@@ -19,7 +19,7 @@ export async function writeGenerated(
   { job, image, frames, loss, timing }: Sampled<Wanted>,
   about: {
     readonly destination: Destination;
-    readonly model: ModelFacts;
+    readonly model: ModelRecord;
     /** The effective ones. */
     readonly options: object;
     readonly identity: Identity;

@@ -35,7 +35,7 @@ import { openReport } from './report.ts';
 import { dueOf } from './resuming.ts';
 import { sampleAll } from './sampling.ts';
 import { settingsForNew, showSettings } from './settings.ts';
-import { digestsOf, modelFacts } from './sidecar.ts';
+import { digestsOf, modelFacts, modelRecord } from './sidecar.ts';
 import { tracePaths } from './trace.ts';
 import { versions } from './version.ts';
 
@@ -66,6 +66,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   const replay =
     values.replay === undefined ? undefined : await readReplay(values.replay, ['--count', count]);
   const facts = await modelFacts(model);
+  const record = modelRecord(facts, model);
   const options = {
     ...recordOf(conditioning),
     ...aims.record,
@@ -125,7 +126,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
         collect: (sampled) => ({ ...sampled, timing: { ...sampled.timing, lanes } }),
         write: async (sampled) => {
           const { identity } = await identify({ file: '', name: sampled.job.name });
-          await writeGenerated(sampled, { destination, model: facts, options, identity, report });
+          await writeGenerated(sampled, { destination, model: record, options, identity, report });
         },
       },
     );

@@ -1,4 +1,5 @@
 /** The options that say what a model's card leaves out. */
+import path from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { CardFile } from '../card/card.ts';
 import { overrideCard, type CardOverrides } from '../card/override.ts';
@@ -62,9 +63,12 @@ export const cardOptions = {
   ),
 } as const;
 
-/** What sidecars have of them; nothing where nothing was said. */
+/** What sidecars have of them, beside the card that they come to; nothing where nothing was said. */
 export function recordCard({ card, cardFile }: Values<typeof cardOptions>): object {
-  return { ...(card && { card }), ...(cardFile !== undefined && { cardFile }) };
+  return {
+    ...(card && { card }),
+    ...(cardFile !== undefined && { cardFile: path.basename(cardFile) }),
+  };
 }
 
 /** Flags count more than the file of `--card-file`. */

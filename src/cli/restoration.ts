@@ -11,6 +11,7 @@ import { cacheFor } from './caching.ts';
 import { computing, sessionOf } from './computing.ts';
 import type { RestoreValues } from './commands/restore.ts';
 import { conditioningOf, recordOf, showConditioning } from './conditioning.ts';
+import { sourceOf } from './degradation.ts';
 import { describeRun } from './describe.ts';
 import { openDestination } from './destination.ts';
 import type { Example } from './examples.ts';
@@ -46,7 +47,7 @@ import {
 } from './settings.ts';
 import { openGathering, repeated, type Sample } from './samples.ts';
 import { shardOf, shareOf } from './shard.ts';
-import { modelFacts } from './sidecar.ts';
+import { modelFacts, modelRecord } from './sidecar.ts';
 import type { Frame } from './trace.ts';
 
 /** An example with what the sampler and the sidecar want to know of it. */
@@ -133,7 +134,8 @@ export async function restoreAll(
   };
 
   const began = performance.now();
-  const target = { destination, simulated: simulate, seed, model: facts, report };
+  const recorded = modelRecord(facts, model);
+  const target = { destination, simulated: simulate, seed, model: recorded, report };
   const failed = new Set<Input>();
   const gathering = openGathering(samples);
   // Where there are several samples, of the first.
@@ -224,6 +226,7 @@ function effective(job: Job, values: RestoreValues, told: object): object {
   const { steps, samples, seed, fit, simulate, replay, start, tile, tileOverlap } = values;
   return {
     task: degradation.task,
+    ...sourceOf(values, degradation.task),
     ...told,
     ...settings,
     ...(assumed !== undefined && { assumedNoise: assumed }),

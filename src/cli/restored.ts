@@ -14,7 +14,7 @@ import { writeMeasured } from './measured.ts';
 import type { Report } from './report.ts';
 import { filesOf, type Kept } from './resuming.ts';
 import { samplePaths, writeSamples } from './samples.ts';
-import { measure, sidecar, type ModelFacts, type Quality } from './sidecar.ts';
+import { measure, sidecar, type ModelRecord, type Quality } from './sidecar.ts';
 import { tracePaths, writeTrace, type Frame } from './trace.ts';
 
 export interface Restored {
@@ -34,7 +34,7 @@ export interface WriteOptions {
   readonly destination: Destination;
   readonly simulated: boolean;
   readonly seed: number;
-  readonly model: ModelFacts;
+  readonly model: ModelRecord;
   readonly report: Report;
 }
 

@@ -1,6 +1,7 @@
 /** The JSON beside each result: all that is needed to judge it, and to make it again. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { Card } from '../card/card.ts';
 import { psnr } from '../metrics/psnr.ts';
 import { ssim } from '../metrics/ssim.ts';
 import { resizeLanczos } from '../image/resize.ts';
@@ -44,8 +45,14 @@ export interface ModelFacts {
   readonly sha256: string;
   /** SHA-256 of each file beside it that holds weights, where there are any. */
   readonly weights?: readonly string[];
+  /** Its name. */
   readonly card: string | null;
   readonly inferred: readonly string[];
+}
+
+/** With the card itself, as `--card-file` takes it: the one beside the model may change. */
+export interface ModelRecord extends ModelFacts {
+  readonly effectiveCard: Card;
 }
 
 export async function modelFacts(model: Model): Promise<ModelFacts> {
@@ -59,6 +66,14 @@ export async function modelFacts(model: Model): Promise<ModelFacts> {
     card: card.name ?? null,
     inferred,
   };
+}
+
+/** Without the names of classes: there may be thousands, and results follow from numbers. */
+export function modelRecord(facts: ModelFacts, { card }: Pick<Model, 'card'>): ModelRecord {
+  const { classes, ...rest } = card;
+  if (!classes) return { ...facts, effectiveCard: card };
+  const { names: _names, ...numbers } = classes;
+  return { ...facts, effectiveCard: { ...rest, classes: numbers } };
 }
 
 /** What results follow from of a model's files, whatever these are called. */
@@ -127,7 +142,7 @@ export async function sidecar(
   example: Example,
   image: Tensor,
   about: {
-    readonly model: ModelFacts;
+    readonly model: ModelRecord;
     readonly options: object;
     readonly identified: Identified;
     readonly result: Kept['result'];

@@ -60,7 +60,9 @@ describe('generate', () => {
     const done = await generate(...args, exact, '--classifier-scale', '2');
     expectDone(done);
     expect(done.stderr).toContain('class 0 (dark), classifier exact.onnx scale 2');
-    const { options, loss } = documentOf(join(done.out, '0001.json'));
+    const { options, loss, model: used } = documentOf(join(done.out, '0001.json'));
+    const { effectiveCard } = used as { effectiveCard: { classes: object } };
+    expect(effectiveCard.classes).toEqual({ input: 'y', count: 3, null: 3 });
     expect(options).toMatchObject({
       class: 0,
       classifier: { file: 'exact.onnx', scale: 2, card: { range: '[-1,1]' } },

@@ -47,6 +47,7 @@ describe('generate', () => {
       image: { width: 12, height: 8 },
       options: { sampler: { name: 'ddim', eta: 0 }, steps: 6, seed: 0 },
       result: { file: '0001.png' },
+      model: { effectiveCard: { prediction: 'epsilon', inputs: { x: 'x', timestep: 't' } } },
     });
   });
 

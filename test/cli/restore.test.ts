@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { fail } from '../../src/cli/errors.ts';
 import { writeImage } from '../../src/image/write.ts';
 import { readNpy, writeNpy } from '../../src/tensor/npy.ts';
 import { gaussian, noiseKey } from '../../src/tensor/noise.ts';
+import { tensor } from '../../src/tensor/tensor.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { expectDone, filesIn, picture, restore, writeHalfMask, writePicture } from './harness.ts';
 import { writeFailing, writeSelective, writeShrinking } from './models.ts';
@@ -284,6 +285,51 @@ describe('where results go', () => {
     });
     expect(sidecar['expectedNoiseNorm']).toBeCloseTo(0.1 * Math.sqrt(3 * 16 * 16), 6);
     expect(sidecar['residual']).toBeGreaterThan(0);
+  });
+
+  it('the sidecar has the card, with which another run gives the same bytes', async () => {
+    const file = writeShrinking(join(folder, 'carded.onnx'));
+    const beside = join(folder, 'carded.card.json');
+    writeFileSync(
+      beside,
+      JSON.stringify({ prediction: 'v', schedule: { name: 'cosine', timesteps: 500 } }),
+    );
+    const given = [a, ...blur, '--simulate', '--model', file, '--steps', '4'];
+    const [out, again] = [fresh(), fresh()];
+    expectDone(await restore([...given, '--card', 'clip=false', '-o', out]));
+    const { model } = json(join(out, 'a.json')) as { model: { effectiveCard: object } };
+    expect(model.effectiveCard).toMatchObject({
+      prediction: 'v',
+      clip: false,
+      schedule: { name: 'cosine', timesteps: 500 },
+      inputs: { x: 'x', timestep: 't' },
+    });
+    rmSync(beside);
+    const kept = join(folder, 'kept.card.json');
+    writeFileSync(kept, JSON.stringify(model.effectiveCard));
+    const done = await restore([...given, '--card-file', kept, '-o', again]);
+    expectDone(done);
+    expect(done.stderr).not.toContain('unknown field');
+    expect(digests(again, ['a.png'])).toEqual(digests(out, ['a.png']));
+    const repeated = json(join(again, 'a.json'));
+    const { effectiveCard } = model;
+    expect(repeated).toMatchObject({
+      model: { effectiveCard },
+      options: { cardFile: 'kept.card.json' },
+    });
+  });
+
+  it.each<[string, string[], object]>([
+    ['inpaint', [], { mask: 'random' }],
+    ['inpaint', ['--mask', 'box'], { mask: 'box' }],
+    ['inpaint', ['--mask', join(folder, 'half.png')], { mask: 'half.png' }],
+    ['deblur', ['--kernel', join(folder, 'kernel.npy')], { kernel: 'kernel.npy' }],
+  ])('the sidecar says where the degradation comes from: %s %j', async (task, how, said) => {
+    await writeHalfMask(join(folder, 'half.png'), 16, 16);
+    await writeNpy(join(folder, 'kernel.npy'), tensor([3, 3], new Float32Array(9).fill(1 / 9)));
+    const out = fresh();
+    expectDone(await restore([a, '--task', task, ...how, '--simulate', '-o', out, ...quick]));
+    expect(json(join(out, 'a.json'))).toMatchObject({ options: said });
   });
 
   it('has the image side that the default prior takes a step size of DPS for, but not of one given', async () => {
