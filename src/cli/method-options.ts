@@ -154,16 +154,19 @@ export type MethodValues = Values<typeof methodOptions> & Partial<Values<typeof 
 export type MethodName = NonNullable<MethodValues['method']>;
 
 /** Options, and what a preset says where they are silent. */
-export function withRecipe<T extends MethodValues & { readonly eta: number | undefined }>(
-  values: T,
-): T {
+export function withRecipe<
+  T extends MethodValues & { readonly sampler: string; readonly eta: number | undefined },
+>(values: T): T {
   if (values.preset === undefined) return values;
   const { about: _a, source: _s, steps: _n, ...recipe }: Recipe = recipeOf(values.preset);
-  const { method = recipe.method } = values;
+  const { method = recipe.method, sampler } = values;
+  // What is refused is the preset then, and none of its values, which nobody gave.
+  if (method === 'none') return values;
   // Of another method, only what goes for all of them is taken.
   const { rate, interval, stepSize, stepRule, eta, method: _m, ...conduct } = recipe;
   const own = method === recipe.method ? { rate, interval, stepSize, stepRule } : {};
-  const usual: Record<string, unknown> = { ...own, ...conduct, eta, method };
+  const chain = sampler === 'ddim' ? { eta } : {};
+  const usual: Record<string, unknown> = { ...own, ...conduct, ...chain, method };
   const silent = Object.entries(usual).filter(([key]) => values[key as keyof T] === undefined);
   return { ...values, ...Object.fromEntries(silent) };
 }
@@ -239,7 +242,10 @@ function conductOf(values: MethodValues, said: Said = {}): Conduct {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
+const guiding = ['dsg', 'dps', 'pigdm', 'psld', 'freedom', 'ugd'] as const;
+
 const rules: readonly (readonly [keyof MethodValues, string, readonly MethodName[]])[] = [
+  ['preset', '--preset', guiding],
   ['rate', '--rate', ['dsg']],
   ['interval', '--interval', ['dsg']],
   ['radius', '--radius', ['dsg']],
@@ -257,7 +263,7 @@ const rules: readonly (readonly [keyof MethodValues, string, readonly MethodName
       ['timeTravel', '--time-travel'],
       ['backwardSteps', '--backward-steps'],
     ] as const
-  ).map(([key, name]) => [key, name, ['dsg', 'dps', 'pigdm', 'psld', 'freedom', 'ugd']] as const),
+  ).map(([key, name]) => [key, name, guiding] as const),
 ];
 const followers = [
   ['travelFrom', '--travel-from', 'timeTravel', '--time-travel'],

@@ -238,6 +238,18 @@ describe('generate --loss', () => {
     });
   });
 
+  it('takes the published values with ddpm, which has no eta', async () => {
+    const out = fresh();
+    const args = ['--loss', 'color', '--target', '#808080', '--preset', 'dsg-faceid'];
+    expectDone(await generate(...args, '--sampler', 'ddpm', '-o', out));
+    expect(json(join(out, '0000.json'))['options']).toMatchObject({
+      method: { name: 'dsg', rate: 0.05, guideTo: 0.9 },
+      sampler: { name: 'ddpm', variance: 'fixed_small' },
+    });
+    const idle = await generate(...args, '--sampler', 'ddpm', '--eta', '1', '-o', fresh());
+    expect(idle.stderr).toContain('--eta belongs to --sampler ddim');
+  });
+
   it('takes a text for a text where a folder has its name', async () => {
     const here = process.cwd();
     process.chdir(folder);
@@ -524,6 +536,11 @@ describe('bad input', () => {
       'losses without guidance',
       ['--loss', 'color', '--target', picture, '--method', 'none'],
       /--loss needs guidance/,
+    ],
+    [
+      'a preset without guidance',
+      ['--preset', 'freedom-text', '--method', 'none'],
+      /--preset belongs to --method dsg or .*, and the method is none\nhint: leave out --preset/,
     ],
     [
       'shares upside down',
