@@ -28,6 +28,10 @@ export async function loadLoss(spec: LossSpec, networks: LossNetworks): Promise<
     );
   refuseNumbers(spec);
   if (kind === 'color') {
+    if (distance === 'palette' && spec.grid !== undefined)
+      throw new UserError('color: grid belongs to distance=grid, and the distance is palette', {
+        hint: 'leave out grid, or distance: a palette is wherever its colours are',
+      });
     if (network !== undefined)
       throw new UserError(`color: it takes no network, got ${network}`, {
         hint: 'a network of your own is onnx:FILE',

@@ -505,6 +505,11 @@ describe('bad input', () => {
       ['--loss', 'color,skip=1', '--target', picture],
       /no option 'skip'/,
     ],
+    [
+      'an option of another distance',
+      ['--loss', 'color,distance=palette,grid=4', '--target', picture],
+      /grid belongs to distance=grid, and the distance is palette\nhint: leave out grid/,
+    ],
     ['a weight below 0', ['--loss', 'color,weight=-1', '--target', picture], /weight=-1: Expected/],
     [
       'a crop outside',
