@@ -84,12 +84,42 @@ export function samplerFor(choice: SamplerChoice): Sampler {
 }
 
 /** @throws UserError for DSG of steps without noise, whose sphere has no radius */
-export function refuseStill({ name }: Method, sampler: SamplerChoice): void {
+function refuseStill({ name }: Method, sampler: SamplerChoice): void {
   if (name === 'dsg' && sampler.name === 'ddim' && sampler.eta === 0)
     throw new UserError('dsg: a step of eta 0 draws no noise, so there is no sphere to move on', {
       hint: 'take an eta above 0 (1 is usual), or --method dps, freedom or pigdm',
     });
 }
+
+/**
+ * The guidance of a chain of steps.
+ * @throws UserError for a parameter out of range, or guidance that acts at none of the steps
+ */
+export function guidanceOf(
+  method: Method,
+  sampler: SamplerChoice,
+  steps: readonly Step[],
+): Guidance {
+  refuseStill(method, sampler);
+  const guidance = guidanceFor(method, steps.length);
+  const guided = steps.filter((step) => guidance.guides(step));
+  const { name, guideFrom = 0, guideTo = 1, backwardSteps } = method;
+  const every =
+    name === 'dsg' && method.interval > 1 ? `, at an interval of ${method.interval}` : '';
+  const among = `${name}: of ${steps.length} steps, from ${guideFrom} to ${guideTo} of them${every}`;
+  if (name !== 'none' && guided.length === 0)
+    throw new UserError(`${among}, none is guided`, { hint: wider });
+  const ofPosterior = sampler.name === 'ddim' || sampler.variance === 'fixed_small';
+  const inVain = ofPosterior && guided.every(({ posteriorVariance }) => posteriorVariance === 0);
+  // A single step is the last one, whatever is asked for.
+  if (name === 'dsg' && inVain && steps.length > 1 && backwardSteps === undefined)
+    throw new UserError(`${among}, only the last is guided, which draws no noise to turn`, {
+      hint: wider,
+    });
+  return guidance;
+}
+
+const wider = 'guide a longer part of the steps, or at a shorter interval, or take more steps';
 
 /** @throws UserError for a parameter out of range */
 export function guidanceFor(method: Method, steps: number): Guidance {

@@ -2,6 +2,7 @@
 import type { Cache } from '../cache/cache.ts';
 import { UserError } from '../errors.ts';
 import type { ClassifierFree } from '../guidance/classifier-free.ts';
+import type { Guidance } from '../guidance/guidance.ts';
 import type { Placement } from '../guided/guided.ts';
 import { lossesAt } from '../losses/loss.ts';
 import type { ImageShape } from '../operators/operator.ts';
@@ -20,9 +21,8 @@ import { openDescent, type Descent } from './descent.ts';
 import { openReaches, type Reaches } from './reach.ts';
 import { lossesOf, lossesOfMethod, shapeOf, type Job } from './job.ts';
 import {
-  guidanceFor,
+  guidanceOf,
   passesFor,
-  refuseStill,
   samplerFor,
   spanOf,
   type Method,
@@ -101,13 +101,15 @@ export function openRestorer(options: RestoreOptions): Restorer {
   const { model, seed, replay } = options;
   const betas = betasOf(model.card);
   const sampler = samplerFor(options.sampler);
-  const planned = (method: Method): { steps: Step[]; travel: Passes | undefined } => {
-    refuseStill(method, options.sampler);
+  const planned = (
+    method: Method,
+  ): { steps: Step[]; guidance: Guidance; travel: Passes | undefined } => {
     const { first, count } = spanOf(method, options.steps, betas.length);
     const steps = stepsOf(respace(betas, count, { ...model.card.schedule, first }));
-    return { steps, travel: passesFor(method, count) };
+    const guidance = guidanceOf(method, options.sampler, steps);
+    return { steps, guidance, travel: passesFor(method, count) };
   };
-  guidanceFor(options.method, planned(options.method).steps.length);
+  planned(options.method);
   // One batch size and image size is the rule; a remainder or another size replaces it.
   let current: Opened | undefined;
   const autoencoder = model.card.latent && openAutoencoder(model, options.session);
@@ -172,7 +174,7 @@ export function openRestorer(options: RestoreOptions): Restorer {
       const shape = seenShape(model, canvas);
       const draw = (stream: 'x_T' | 'step' | 'travel', index: number, pass = 0): Tensor =>
         stack(keys.map((key) => gaussian(key, stream, index, shape, pass)));
-      const { steps, travel } = planned(method);
+      const { steps, guidance, travel } = planned(method);
       if (replay && travel)
         throw new UserError('replay: recorded noise is that of steps that are taken once', {
           hint: 'leave out what takes them several times, or the recorded noise',
@@ -187,7 +189,7 @@ export function openRestorer(options: RestoreOptions): Restorer {
             ? await encoded(jobs, noise, { canvas, placed, step })
             : noise,
         steps,
-        guidance: guidanceFor(method, steps.length),
+        guidance,
         noise: recorded?.noise ?? ((step, pass) => draw('step', step.index, pass)),
         ...(travel && {
           travel: { ...travel, noise: ({ index }, pass) => draw('travel', index, pass) },

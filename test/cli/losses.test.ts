@@ -553,6 +553,11 @@ describe('bad input', () => {
       /0 <= from < to/,
     ],
     [
+      'shares between two steps',
+      ['--loss', 'color', '--target', picture, '--guide-from', '0.95', '--guide-to', '0.96'],
+      /dsg: of 8 steps, from 0\.95 to 0\.96 of them, none is guided\nhint: guide a longer part/,
+    ],
+    [
       'an idle option',
       ['--loss', 'color', '--target', picture, '--step-rule', 'signal'],
       /--step-rule belongs to --method freedom/,

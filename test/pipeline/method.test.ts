@@ -1,8 +1,8 @@
 /** Which steps a method takes, and how often. */
 import { describe, expect, it } from 'vitest';
 import {
+  guidanceOf,
   passesFor,
-  refuseStill,
   spanOf,
   type Method,
   type SamplerChoice,
@@ -50,10 +50,50 @@ describe('averaged steps', () => {
   });
 });
 
-it('DSG of steps without noise is refused', () => {
+describe('guidance', () => {
   const dsg: Method = { name: 'dsg', rate: 0.2, interval: 1 };
+  const dps: Method = { name: 'dps', stepSize: 1 };
+  const noisy: SamplerChoice = { name: 'ddim', eta: 1 };
   const still: SamplerChoice = { name: 'ddim', eta: 0 };
-  expect(() => refuseStill(dsg, still)).toThrow('there is no sphere to move on');
-  expect(() => refuseStill(dsg, { name: 'ddim', eta: 0.5 })).not.toThrow();
-  expect(() => refuseStill({ name: 'dps', stepSize: 1 }, still)).not.toThrow();
+  const learned: SamplerChoice = { name: 'ddpm', variance: 'learned_range' };
+  const of = (method: Method, sampler: SamplerChoice, N = 6) =>
+    guidanceOf(method, sampler, linearSteps(N));
+
+  it('of DSG is refused for steps without noise', () => {
+    expect(() => of(dsg, still)).toThrow('there is no sphere to move on');
+    expect(() => of(dsg, { name: 'ddim', eta: 0.5 })).not.toThrow();
+    expect(() => of(dps, still)).not.toThrow();
+  });
+
+  it.each<[Method, SamplerChoice, RegExp]>([
+    [
+      { ...dps, guideFrom: 0.95, guideTo: 0.96 },
+      noisy,
+      /dps: of 6 steps, from 0\.95 to 0\.96 of them, none is guided/,
+    ],
+    [
+      { ...dsg, interval: 4, guideFrom: 0.6, guideTo: 0.8 },
+      noisy,
+      /dsg: of 6 steps, from 0\.6 to 0\.8 of them, at an interval of 4, none is guided/,
+    ],
+    [
+      { ...dsg, interval: 100 },
+      noisy,
+      /dsg: of 6 steps, from 0 to 1 of them, at an interval of 100, only the last is guided, which draws no noise/,
+    ],
+    [{ ...dsg, guideFrom: 0.8 }, { name: 'ddpm', variance: 'fixed_small' }, /only the last is/],
+  ])('is refused where it acts at no step: %o with %o', (method, sampler, message) => {
+    expect(() => of(method, sampler)).toThrow(message);
+  });
+
+  it.each<[string, Method, SamplerChoice, number]>([
+    ['none', { name: 'none' }, noisy, 6],
+    ['one step', dsg, noisy, 1],
+    ['the first of few', { ...dsg, guideTo: 0.1 }, noisy, 6],
+    ['the last, of DPS', { ...dps, guideFrom: 0.8 }, noisy, 6],
+    ['the last, where that draws noise', { ...dsg, interval: 100 }, learned, 6],
+    ['the last, by backward steps', { ...dsg, interval: 100, backwardSteps: 2 }, noisy, 6],
+  ])('is taken for %s', (_, method, sampler, N) => {
+    expect(() => of(method, sampler, N)).not.toThrow();
+  });
 });
