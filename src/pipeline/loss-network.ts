@@ -11,7 +11,7 @@ import { modelInputs } from '../onnx/skeleton.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import { showShape } from '../tensor/tensor.ts';
 import { findFeatureCard, type FeatureCard } from './feature-card.ts';
-import { contentOf, readStamped } from './content.ts';
+import { contentOf, readStamped, refuseMixed } from './content.ts';
 
 export interface LoadedNetwork extends LossNetwork {
   readonly file: string;
@@ -72,11 +72,14 @@ async function openFile(
     inputs,
     fixed: typeof height === 'number' && typeof width === 'number' ? { height, width } : undefined,
     card: await findFeatureCard(file),
-    at(shapes: readonly (readonly number[])[]): Promise<Graph> {
+    async at(shapes: readonly (readonly number[])[]): Promise<Graph> {
       const key = shapes.join(';');
       const known = resolved.get(key) ?? resolveAt(exposeValues(onnx, [...chosen]), inputs, shapes);
       resolved.set(key, known);
-      return known;
+      const graph = await known;
+      // Weights beside the file are read by whoever derives from it, which may be hours later.
+      await refuseMixed({ file, onnx, stamps });
+      return graph;
     },
   };
   const outputs = (onnx.proto.graph?.output ?? []).map((o) => o.name);

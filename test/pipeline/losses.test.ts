@@ -13,6 +13,7 @@ import { writePicture } from '../cli/harness.ts';
 import { writeFeatures } from '../cli/loss-networks.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { randomTensor } from '../helpers/random.ts';
+import { expectOthersBeside, writeBeside } from '../helpers/weights-beside.ts';
 
 const folder = temporaryFolder();
 const network = writeFeatures(path.join(folder, 'network.onnx'));
@@ -127,4 +128,19 @@ describe('two losses', () => {
       expect(Math.max(...off)).toBeLessThan(1e-5);
     }
   });
+});
+
+test('weights beside a network that are replaced after it was read are not taken for its own', async () => {
+  const file = path.join(folder, 'replaced.onnx');
+  const write = (value: number): Promise<string> =>
+    writeBeside(file, { shape: [1, 3, 1, 1], value }, (b, weights) => {
+      const image = b.input('image', 'float32', [1, 3, 4, 4]);
+      b.output(b.reduce('Sum', b.mul(image, weights), [1, 2, 3], false), 'sum');
+    });
+  await write(1);
+  const losses = await loadLosses([{ kind: 'onnx', network: file }]);
+  const of = await losses.of([3, 4, 4]);
+  await expect(lossesAt(of, [1, 3, 4, 4])).resolves.toHaveLength(1);
+  await expectOthersBeside(file, write);
+  await expect(lossesAt(of, [1, 3, 4, 4])).rejects.toThrow('replaced or changed after');
 });
