@@ -25,7 +25,7 @@ async function setting(): Promise<Setting> {
     env,
     folder,
     sample(output, other = env) {
-      const options = ['--task', 'deblur', '--steps', '2', '--interval', '2', '--model', model];
+      const options = ['--task', 'deblur', '--steps', '3', '--interval', '2', '--model', model];
       return restore([input, ...options, '-o', join(at, output)], { env: other });
     },
   };

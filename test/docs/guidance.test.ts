@@ -104,7 +104,7 @@ test('the presets are listed', () => {
 
 test.each(lines)('%s', async (line) => {
   const [, command = '', ...args] = wordsOf(line);
-  const small = ['--model', 'tiny.onnx', '--steps', '2', '--device', 'cpu'];
+  const small = ['--model', 'tiny.onnx', '--steps', '3', '--device', 'cpu'];
   if (command === 'generate') small.push('--width', String(side));
   const { code, stderr } = await dsg([command, ...args, ...small]);
   expect({ code, complaint: code === 0 ? '' : stderr }).toEqual({ code: 0, complaint: '' });
