@@ -74,10 +74,10 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
     steps,
     seed,
     ...computing(values),
-    ...recordCard(values),
     ...(replay && { replay: hashOf(replay) }),
   };
   const { onnxruntime } = versions();
+  // What --card and --card-file say is in the card.
   const made = { revision, onnxruntime, model: digestsOf(facts), card: model.card, options };
   const common = digest({ ...made, size, format: destination.format, trace });
   const identify = async ({ name }: Input) => {
@@ -126,7 +126,9 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
         collect: (sampled) => ({ ...sampled, timing: { ...sampled.timing, lanes } }),
         write: async (sampled) => {
           const { identity } = await identify({ file: '', name: sampled.job.name });
-          await writeGenerated(sampled, { destination, model: record, options, identity, report });
+          const said = { ...options, ...recordCard(values) };
+          const about = { destination, model: record, options: said, identity, report };
+          await writeGenerated(sampled, about);
         },
       },
     );

@@ -43,9 +43,12 @@ export async function fittingBatch(
   free: number,
   options: RestoreOptions & { readonly lanes: number },
 ): Promise<number> {
+  const most = mostTaken(options);
+  // Nothing is left to choose, and not every network can be asked for one image.
+  if (most < 2) return 1;
   const { fixed, perImage } = await footprint(job, options);
   const budget = (free * share) / options.lanes - fixed;
-  return Math.max(1, Math.floor(Math.min(largest, mostTaken(options), budget / perImage)));
+  return Math.max(1, Math.floor(Math.min(largest, most, budget / perImage)));
 }
 
 /** How many images the networks take at once: some are exported for one. */

@@ -132,14 +132,17 @@ export function fixedBatch({ onnx, card }: Model): number | undefined {
 
 /** @throws UserError for a batch that the model's file does not take */
 export async function conditionalNetwork(
-  { model, batch, like }: FormsInput,
+  { model, batch, like, classifierFree }: FormsInput,
   size: Size,
 ): Promise<Network> {
   const most = fixedBatch(model) ?? batch;
-  if (most !== batch)
+  if (most !== batch) {
+    const open = 'export the model with an open batch axis';
+    const multiple = most === 1 ? '' : ` for a multiple of ${most} images`;
     throw new UserError(`${model.file}: takes batches of ${most} only, not of ${batch}`, {
-      hint: `add --batch ${most}, or export the model with an open batch axis`,
+      hint: classifierFree ? open : `add --batch ${most}${multiple}, or ${open}`,
     });
+  }
   return { graph: await graphFor(model, batch, size, like.condition?.given), card: model.card };
 }
 

@@ -74,6 +74,20 @@ describe('generate', () => {
       expect((await made(...more))['0000.png']).not.toBe(alone['0000.png']);
   });
 
+  it('--resume keeps what a card of another name says alike', async () => {
+    const out = fresh();
+    const said = (name: string): string => {
+      const file = join(folder, name);
+      writeFileSync(file, JSON.stringify({ clip: false }));
+      return file;
+    };
+    const args = ['--model', open, '--width', '8', '--steps', '2', '--resume', '-o', out];
+    expectDone(await generate([...args, '--card-file', said('card-a.json')]));
+    const again = await generate([...args, '--card-file', said('card-b.json')]);
+    expect(again.stderr).toContain('resume: 1 of 1 complete');
+    expect((await generate(args)).stderr).toContain('resume: 0 of 1 complete');
+  });
+
   it('goes on with --resume: with more images, and with those that are missing', async () => {
     const out = fresh();
     const args = ['--model', open, '--width', '8', '--resume', '-o', out];
