@@ -1,14 +1,12 @@
 /** Graphs of old operator sets compute the same after they were brought to opset 17. */
-import { create } from '@bufbuild/protobuf';
-import { GraphProtoSchema, type NodeProto } from 'onnx-buf';
+import type { NodeProto } from 'onnx-buf';
 import { describe, expect, test } from 'vitest';
 import type { Attributes } from '../../src/onnx/attributes.ts';
-import { valueInfo } from '../../src/onnx/proto.ts';
 import { parseModel } from '../../src/onnx/read.ts';
 import { encodeGraph } from '../../src/onnx/write.ts';
 import { resolveGraph } from '../../src/session/resolve.ts';
 import { tensor } from '../../src/tensor/tensor.ts';
-import { graphOf, node } from '../helpers/onnx.ts';
+import { branchOf, graphOf, node, value } from '../helpers/onnx.ts';
 import { randomTensor } from '../helpers/random.ts';
 import { runGraph } from '../helpers/run.ts';
 
@@ -77,17 +75,7 @@ describe('the same values', () => {
 
 /** y = if c then x + what `type` gives of x, else x + x; x is `[2,3]`. */
 function branching(opset: number, type: string, attributes: Attributes) {
-  const value = (name: string, dtype: 'float32' | 'bool', shape: number[]) => ({
-    name,
-    dtype,
-    shape,
-  });
-  const branch = (...nodes: NodeProto[]) =>
-    create(GraphProtoSchema, {
-      name: 'branch',
-      node: nodes,
-      output: [valueInfo(value(nodes.at(-1)?.output[0] ?? '', 'float32', [2, 3]))],
-    });
+  const branch = (...nodes: NodeProto[]) => branchOf(nodes, { dtype: 'float32', shape: [2, 3] });
   const choice = node('If', ['c'], ['y'], {
     then_branch: branch(
       node(type, ['x'], ['part'], attributes),

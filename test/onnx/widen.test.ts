@@ -1,17 +1,14 @@
 /** Float16 models computed in float32. */
 import { Float16Array } from '@petamoriken/float16';
-import { create } from '@bufbuild/protobuf';
-import { GraphProtoSchema } from 'onnx-buf';
 import { expect, test } from 'vitest';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
-import { valueInfo } from '../../src/onnx/proto.ts';
 import { parseModel } from '../../src/onnx/read.ts';
 import { encodeGraph } from '../../src/onnx/write.ts';
 import { initializerFrom } from '../../src/onnx/initializer.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { resolveGraph } from '../../src/session/resolve.ts';
 import { tensor } from '../../src/tensor/tensor.ts';
-import { graphOf, node } from '../helpers/onnx.ts';
+import { branchOf, graphOf, node, value } from '../helpers/onnx.ts';
 import { randomTensor } from '../helpers/random.ts';
 import { runGraph } from '../helpers/run.ts';
 
@@ -44,17 +41,8 @@ test('inside everything is float32, outside nothing changed', async () => {
 });
 
 test('branches that read float16 values around them are widened too', async () => {
-  const value = (name: string, dtype: 'float16' | 'bool', shape: number[]) => ({
-    name,
-    dtype,
-    shape,
-  });
   const branch = (type: string, name: string) =>
-    create(GraphProtoSchema, {
-      name,
-      node: [node(type, ['x', 'x'], [name])],
-      output: [valueInfo(value(name, 'float16', [2, 3]))],
-    });
+    branchOf([node(type, ['x', 'x'], [name])], { dtype: 'float16', shape: [2, 3] });
   const choice = node('If', ['c'], ['chosen'], {
     then_branch: branch('Mul', 'then'),
     else_branch: branch('Add', 'else'),

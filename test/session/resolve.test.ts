@@ -1,25 +1,10 @@
 /** What resolving refuses: shapes that follow from data. */
-import { create } from '@bufbuild/protobuf';
-import { GraphProtoSchema, ValueInfoProtoSchema, type NodeProto } from 'onnx-buf';
+import type { NodeProto } from 'onnx-buf';
 import { expect, test } from 'vitest';
 import { parseModel } from '../../src/onnx/read.ts';
 import { encodeGraph } from '../../src/onnx/write.ts';
 import { resolveGraph } from '../../src/session/resolve.ts';
-import { graphOf, node } from '../helpers/onnx.ts';
-
-const value = (name: string, dtype: 'float32' | 'bool', shape: number[]) => ({
-  name,
-  dtype,
-  shape,
-});
-
-/** A branch that does not say what it gives, as exporters write them. */
-const branch = (...nodes: NodeProto[]) =>
-  create(GraphProtoSchema, {
-    name: 'branch',
-    node: nodes,
-    output: [create(ValueInfoProtoSchema, { name: nodes.at(-1)?.output[0] ?? '' })],
-  });
+import { branchOf, graphOf, node, value } from '../helpers/onnx.ts';
 
 const resolve = (...nodes: NodeProto[]) => {
   const inputs = [value('x', 'float32', [1, 4]), value('c', 'bool', [])];
@@ -29,11 +14,11 @@ const resolve = (...nodes: NodeProto[]) => {
 
 const chosen = (then: NodeProto) =>
   node('If', ['c'], ['chosen'], {
-    then_branch: branch(then),
-    else_branch: branch(node('Identity', ['x'], ['else'])),
+    then_branch: branchOf([then]),
+    else_branch: branchOf([node('Identity', ['x'], ['else'])]),
   });
 
-test('a value whose rank depends on data is no scalar', () =>
+test('branches of one rank are no obstacle', () =>
   expect(
     resolve(
       chosen(node('Flatten', ['x'], ['then'])),
