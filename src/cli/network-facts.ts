@@ -1,4 +1,4 @@
-/** What sidecars have of a network that a run takes beside its model. */
+/** What sidecars have of the files of a network: the model's, or one that a run takes beside it. */
 import path from 'node:path';
 
 export interface NetworkFacts {

@@ -5,17 +5,16 @@ import type { Card } from '../card/card.ts';
 import { psnr } from '../metrics/psnr.ts';
 import { ssim } from '../metrics/ssim.ts';
 import { resizeLanczos } from '../image/resize.ts';
-import { sha256 } from '../files/sha256.ts';
-import { externalFiles } from '../onnx/external.ts';
 import { measuredValues } from '../operators/operator.ts';
 import { residual } from '../pipeline/evaluate.ts';
 import type { Degradation } from '../pipeline/degradation.ts';
-import { modelHash } from '../pipeline/content.ts';
+import { contentOf, modelHash } from '../pipeline/content.ts';
 import type { Model } from '../pipeline/model.ts';
 import { valuesHash } from '../pipeline/record.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sizeOf, type Example } from './examples.ts';
 import type { Identified } from './identity.ts';
+import { networkFacts, type NetworkFacts } from './network-facts.ts';
 import type { Kept } from './resuming.ts';
 import { versions } from './version.ts';
 
@@ -40,11 +39,7 @@ export interface Measures {
   };
 }
 
-export interface ModelFacts {
-  readonly file: string;
-  readonly sha256: string;
-  /** SHA-256 of each file beside it that holds weights, where there are any. */
-  readonly weights?: readonly string[];
+export interface ModelFacts extends NetworkFacts {
   /** Its name. */
   readonly card: string | null;
   readonly inferred: readonly string[];
@@ -56,16 +51,10 @@ export interface ModelRecord extends ModelFacts {
 }
 
 export async function modelFacts(model: Model): Promise<ModelFacts> {
-  const { file, card, inferred, onnx, parts } = model;
+  const { file, card, inferred, parts } = model;
   // The hash of a pipeline is that of all its files already.
-  const weights = parts ? [] : await Promise.all(externalFiles(onnx).map(sha256));
-  return {
-    file: path.basename(file),
-    sha256: await modelHash(model),
-    ...(weights.length > 0 && { weights }),
-    card: card.name ?? null,
-    inferred,
-  };
+  const content = parts ? [await modelHash(model)] : await contentOf(model);
+  return { ...networkFacts(file, content), card: card.name ?? null, inferred };
 }
 
 /** Without the names of classes: there may be thousands, and results follow from numbers. */

@@ -67,7 +67,10 @@ export function reads(node: NodeProto): string[] {
   return [...node.input, ...captured];
 }
 
-/** How often each value is read, by nodes, by their bodies and as an output of the graph. */
+/**
+ * How often each value is read, by nodes, by their bodies and as an output of the graph.
+ * @param wanted values that are read once more, from outside
+ */
 export function useCounts(
   { nodes, outputs }: Graph,
   wanted: Iterable<string> = [],

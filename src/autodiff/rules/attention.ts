@@ -172,8 +172,8 @@ function attentionObstacle(v: NodeView): string | undefined {
   const { node } = v;
   if (node.input.slice(4).some(Boolean)) return 'it reads a key-value cache';
   if (node.output.slice(1).some(Boolean)) return 'it puts out a cache or its scores';
-  if ((v.input(3)?.shape.at(-1) ?? headsOf(v).keys) < headsOf(v).keys)
-    return 'its mask is shorter than its keys';
+  const masked = v.input(3)?.shape.at(-1);
+  if (masked !== undefined && masked < headsOf(v).keys) return 'its mask is shorter than its keys';
   return floatAttr(node, 'softcap', 0) === 0 ? undefined : 'its scores are capped';
 }
 

@@ -42,20 +42,8 @@ export const elementwise: Record<string, Infer> = {
       ],
       ['HardSwish', 'Hardmax', 'Identity', 'LeakyRelu', 'Log', 'LogSoftmax', 'Neg', 'Reciprocal'],
       ['Relu', 'Round', 'Sigmoid', 'Sign', 'Sin', 'Softmax', 'Softplus', 'Sqrt', 'Swish', 'Tanh'],
-      [
-        'Acosh',
-        'Asinh',
-        'Atanh',
-        'Celu',
-        'Cosh',
-        'Mish',
-        'Selu',
-        'Shrink',
-        'Sinh',
-        'Softsign',
-        'Tan',
-      ],
-      ['ThresholdedRelu', 'Trilu'],
+      ['Acosh', 'Asinh', 'Atanh', 'Celu', 'Cosh', 'Mish', 'Selu', 'Shrink', 'Sinh', 'Softsign'],
+      ['Tan', 'ThresholdedRelu', 'Trilu'],
     ]
       .flat()
       .map((op) => [op, same]),
