@@ -9,6 +9,7 @@ import { sameShape } from '../tensor/tensor.ts';
 import { obstacles, showObstacles } from './obstacles.ts';
 import { mergeAffine } from './affine.ts';
 import { composites } from './composites.ts';
+import { expandNodes } from './expand.ts';
 import { recompute } from './recompute.ts';
 import { RuleContext, type Forms } from './rule.ts';
 import { ruleFor } from './rules.ts';
@@ -80,8 +81,10 @@ export function prepareForward(
   wrt: readonly string[],
   { forms = defaultForms, stop = new Set() }: GradientOptions = {},
 ): void {
+  const active = (): Set<NodeProto> => new Set(activeNodes(b.graph, outputs, wrt, stop).nodes);
+  expandNodes(b, active());
   if (forms.normalization !== 'layer') return;
-  exposeStatistics(b, new Set(activeNodes(b.graph, outputs, wrt, stop).nodes));
+  exposeStatistics(b, active());
   mergeAffine(b, pinnedBy(outputs, wrt, stop));
 }
 

@@ -131,6 +131,11 @@ export interface Rule {
   readonly refuse?: ((c: NodeView) => string | undefined) | undefined;
   /** Whether the gradients of all outputs are taken into account; else only the first one's is. */
   readonly allOutputs?: boolean;
+  /**
+   * The node's outputs by slot, by operators that have rules of their own: for one that is many steps in
+   * one. Before gradients are taken it is replaced by them; `refuse` had nothing against it then.
+   */
+  readonly expand?: (b: GraphBuilder, v: NodeView) => readonly Value[];
 }
 
 type Refuse = Rule['refuse'];
@@ -143,6 +148,14 @@ export function rule(...slots: (SlotGradient | null)[]): Rule {
 /** One gradient for every input of a variadic operator. */
 export function every(gradient: (c: RuleContext, slot: number) => Value): Rule {
   return { slot: (i) => (c) => gradient(c, i) };
+}
+
+/** The rule of an operator whose gradient, by the inputs in `slots`, is that of what it is written as. */
+export function writtenAs(slots: readonly number[], expand: NonNullable<Rule['expand']>): Rule {
+  const never = ({ node }: RuleContext): never => {
+    throw new Error(`${node.opType} ${node.name}: should have been replaced`);
+  };
+  return { slot: (i) => (slots.includes(i) ? never : undefined), allOutputs: true, expand };
 }
 
 /** The operator has no gradient: what comes out is constant as far as calculus goes. */

@@ -1,6 +1,7 @@
 /** The table of gradient rules, by operator. */
 import type { Rule, RuleTable } from './rule.ts';
 import { attention } from './rules/attention.ts';
+import { classification } from './rules/classification.ts';
 import { convolution } from './rules/convolution.ts';
 import { elementwise } from './rules/elementwise.ts';
 import { indexing } from './rules/indexing.ts';
@@ -8,8 +9,10 @@ import { linear } from './rules/linear.ts';
 import { movement } from './rules/movement.ts';
 import { normalization } from './rules/normalization.ts';
 import { pooling } from './rules/pooling.ts';
+import { recurrent } from './rules/recurrent.ts';
 import { reduction } from './rules/reduction.ts';
 import { resize } from './rules/resize.ts';
+import { warping } from './rules/warping.ts';
 
 export const rules: RuleTable = {
   ...elementwise,
@@ -22,6 +25,9 @@ export const rules: RuleTable = {
   ...linear,
   ...normalization,
   ...attention,
+  ...warping,
+  ...recurrent,
+  ...classification,
 };
 
 /** The rule of an operator as that operator set defines it; undefined if there is none. */

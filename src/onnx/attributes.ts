@@ -8,7 +8,7 @@ import {
   type NodeProto,
 } from 'onnx-buf';
 
-export type AttributeValue = number | string | readonly number[] | GraphProto;
+export type AttributeValue = number | string | readonly number[] | readonly string[] | GraphProto;
 export type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
 
 /** In ai.onnx an attribute's name settles its type; these are the float ones, the rest are integers. */
@@ -16,6 +16,7 @@ const floatNames = new Set([
   'alpha',
   'beta',
   'bias',
+  'clip',
   'cubic_coeff_a',
   'epsilon',
   'extrapolation_value',
@@ -55,6 +56,10 @@ export function stringAttr(node: NodeProto, name: string, otherwise: string): st
   return found ? new TextDecoder().decode(found.s) : otherwise;
 }
 
+export function stringsAttr(node: NodeProto, name: string): readonly string[] | undefined {
+  return find(node, name)?.strings.map((s) => new TextDecoder().decode(s));
+}
+
 /** Attribute messages of plain values; integers or floats by name, undefined ones are left out. */
 export function makeAttributes(values: Attributes): AttributeProto[] {
   return Object.entries(values).flatMap(([name, value]) =>
@@ -73,10 +78,19 @@ function makeAttribute(name: string, value: AttributeValue): AttributeProto {
     return floatNames.has(name)
       ? create(AttributeProtoSchema, { name, type: Kind.FLOAT, f: value })
       : create(AttributeProtoSchema, { name, type: Kind.INT, i: BigInt(value) });
-  return '$typeName' in value
-    ? create(AttributeProtoSchema, { name, type: Kind.GRAPH, g: value })
+  if ('$typeName' in value)
+    return create(AttributeProtoSchema, { name, type: Kind.GRAPH, g: value });
+  return isStrings(value)
+    ? create(AttributeProtoSchema, {
+        name,
+        type: Kind.STRINGS,
+        strings: value.map((s) => new TextEncoder().encode(s)),
+      })
     : create(AttributeProtoSchema, { name, type: Kind.INTS, ints: value.map(BigInt) });
 }
+
+const isStrings = (list: readonly number[] | readonly string[]): list is readonly string[] =>
+  typeof list[0] === 'string';
 
 /** The attributes of `node` as plain values, to be changed and given to another node. */
 export function plainAttributes(node: NodeProto): Record<string, AttributeValue> {
@@ -85,6 +99,7 @@ export function plainAttributes(node: NodeProto): Record<string, AttributeValue>
     if (a.type === Kind.FLOAT) out[a.name] = a.f;
     else if (a.type === Kind.INT) out[a.name] = Number(a.i);
     else if (a.type === Kind.INTS) out[a.name] = a.ints.map(Number);
+    else if (a.type === Kind.STRINGS) out[a.name] = stringsAttr(node, a.name) ?? [];
     else if (a.type === Kind.STRING) out[a.name] = new TextDecoder().decode(a.s);
   }
   return out;

@@ -4,6 +4,7 @@ import { noGradient, type Rule } from '../../src/autodiff/rule.ts';
 import { rules } from '../../src/autodiff/rules.ts';
 import { printGraph } from '../helpers/print.ts';
 import { attention } from './cases/attention.ts';
+import { classification } from './cases/classification.ts';
 import { convolution } from './cases/convolution.ts';
 import { elementwise } from './cases/elementwise.ts';
 import { graphs } from './cases/graphs.ts';
@@ -12,8 +13,10 @@ import { linear } from './cases/linear.ts';
 import { movement } from './cases/movement.ts';
 import { normalization } from './cases/normalization.ts';
 import { pooling } from './cases/pooling.ts';
+import { recurrent } from './cases/recurrent.ts';
 import { reduction } from './cases/reduction.ts';
 import { resize } from './cases/resize.ts';
+import { warping } from './cases/warping.ts';
 import {
   allForms,
   compare,
@@ -37,6 +40,9 @@ const families: Record<string, LawCase[]> = {
   linear,
   normalization,
   attention,
+  warping,
+  recurrent,
+  classification,
 };
 const cases = Object.values(families).flat();
 

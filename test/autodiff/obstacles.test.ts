@@ -15,6 +15,12 @@ function oneNode(type: string, shapes: number[][], attributes: Attributes, opset
   return b.graph;
 }
 const heads = [1, 2, 3, 4];
+const recurrent = (gates: number): number[][] => [
+  [3, 2, 4],
+  [1, gates * 2, 4],
+  [1, gates * 2, 2],
+];
+const [lstm, rnn] = [recurrent(4), recurrent(1)];
 
 test.each<[string, Graph]>([
   ['the equation repeats a letter', oneNode('Einsum', [[3, 3]], { equation: 'ii->i' })],
@@ -43,7 +49,33 @@ test.each<[string, Graph]>([
     'it reads a key-value cache',
     oneNode('Attention', [heads, heads, heads, [3, 3], heads, heads], {}, 23),
   ],
+  [
+    'cubic interpolation is for images only',
+    oneNode(
+      'GridSample',
+      [
+        [1, 1, 2, 2, 2],
+        [1, 1, 1, 1, 3],
+      ],
+      { mode: 'cubic' },
+      20,
+    ),
+  ],
+  ['it clips what its activations are given', oneNode('LSTM', lstm, { hidden_size: 2, clip: 3 })],
+  [
+    'its input and forget gates are coupled',
+    oneNode('LSTM', lstm, { hidden_size: 2, input_forget: 1 }),
+  ],
+  ['its activation is Affine', oneNode('RNN', rnn, { hidden_size: 2, activations: ['Affine'] })],
 ])('%s', (reason, graph) => expect(() => differentiate(graph, { wrt: 'x0' })).toThrow(reason));
+
+test('sequences of several lengths', () => {
+  const b = new GraphBuilder(emptyGraph('model', 17));
+  const [x, w, r] = rnn.map((shape, i) => b.input(`x${i}`, 'float32', shape));
+  const lengths = b.constant([3, 2], 'int32');
+  b.output(b.op('RNN', [x, w, r, undefined, lengths], { hidden_size: 2 }), 'y');
+  expect(() => differentiate(b.graph, { wrt: 'x0' })).toThrow('its sequences may differ in length');
+});
 
 /** The inputs after x. */
 type Rest = (b: GraphBuilder) => (Value | undefined)[];

@@ -1,6 +1,6 @@
 /** Gradients of softmax and of attention. g: gradient of the output, y: the output. */
 import { manyWeights } from '../../onnx/attention.ts';
-import { floatAttr, intAttr } from '../../onnx/attributes.ts';
+import { floatAttr, intAttr, plainAttributes } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { showShape } from '../../tensor/tensor.ts';
 import { inSlices, type Gradients } from '../attention-core.ts';
@@ -177,6 +177,12 @@ function attentionObstacle(v: NodeView): string | undefined {
   return floatAttr(node, 'softcap', 0) === 0 ? undefined : 'its scores are capped';
 }
 
+/** Pairs are turned by an angle, and their gradients back by it; what is not turned passes. */
+function rotaryInput(c: RuleContext): Value {
+  const [cos, sin, positions] = [c.w, c.input(2) as Value, c.input(3)];
+  return c.b.op('RotaryEmbedding', [c.g, cos, c.b.neg(sin), positions], plainAttributes(c.node));
+}
+
 export const attention: RuleTable = {
   Softmax: rule((c) => throughSoftmax(c, c.y, c.g, axisOf(c))),
   LogSoftmax: rule((c) => {
@@ -187,4 +193,5 @@ export const attention: RuleTable = {
     attentionObstacle,
     rule(queryGradient, keyGradient, valueGradient, maskGradient),
   ),
+  RotaryEmbedding: rule(rotaryInput),
 };

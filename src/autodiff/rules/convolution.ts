@@ -4,6 +4,8 @@ import type { Value } from '../../onnx/graph.ts';
 import { bytesOf, float32Values } from '../../onnx/initializer.ts';
 import { reachOf, type Window } from '../../onnx/window.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
+import { eye } from '../adjoint.ts';
+import { constantInputs } from '../constant-inputs.ts';
 import { derived } from '../derived.ts';
 import { rule, unless, type NodeView, type RuleContext, type RuleTable } from '../rule.ts';
 import { windowOf } from '../window.ts';
@@ -184,6 +186,22 @@ function weightConvolution(c: RuleContext, from: Value, to: Value): Value {
   return b.transpose(cropped, [1, 0, ...spatial(2)]);
 }
 
+/** Col2Im adds overlapping patches up: its gradient takes them out again, one filter a pixel of a patch. */
+function foldedInput(c: RuleContext): Value {
+  const { b, g, x, node } = c;
+  const kernel = c.constant(2) ?? [];
+  const [n = 1, channels = 1, ...size] = g.shape;
+  const pixels = sizeOf(kernel);
+  const filters = b.reshape(b.cast(eye(b, pixels), g.dtype), [pixels, 1, ...kernel]);
+  const patches = b.op('Conv', [b.reshape(g, [n * channels, 1, ...size]), filters], {
+    kernel_shape: kernel,
+    strides: intsAttr(node, 'strides'),
+    dilations: intsAttr(node, 'dilations'),
+    pads: intsAttr(node, 'pads'),
+  });
+  return b.reshape(patches, x.shape);
+}
+
 const biasGradient = ({ b, g }: RuleContext): Value =>
   b.reduce('Sum', g, [...g.shape.keys()].toSpliced(1, 1), false);
 
@@ -197,6 +215,7 @@ function unusualOutput({ node }: NodeView): string | undefined {
 }
 
 export const convolution: RuleTable = {
+  Col2Im: unless(constantInputs(1, 2), rule(foldedInput)),
   Conv: rule(convInput, (c) => weightGradient(c, c.x, c.g), biasGradient),
   ConvTranspose: unless(
     unusualOutput,

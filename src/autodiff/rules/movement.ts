@@ -1,5 +1,5 @@
 /** Gradients of operators that move elements without computing with them. g: gradient of the output. */
-import { intAttr, intsAttr, stringAttr } from '../../onnx/attributes.ts';
+import { intAttr, intsAttr, plainAttributes, stringAttr } from '../../onnx/attributes.ts';
 import { valueOf, type Value } from '../../onnx/graph.ts';
 import { fullPads, sliceSpan } from '../../onnx/infer/movement.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
@@ -117,6 +117,10 @@ export const movement: RuleTable = {
   Unsqueeze: asInput,
   Transpose: rule(transposeInput),
   DepthToSpace: rule(depthToSpaceInput),
+  // Turned round once more, everything is where it was.
+  ReverseSequence: rule(({ b, g, w, node }) =>
+    b.op('ReverseSequence', [g, w], plainAttributes(node)),
+  ),
   SpaceToDepth: rule(({ b, g, node }) =>
     b.op('DepthToSpace', [g], { blocksize: intAttr(node, 'blocksize', 1), mode: 'DCR' }),
   ),

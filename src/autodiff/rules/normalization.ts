@@ -2,12 +2,20 @@
  * Gradients of normalizations. x̂: the normalized input, inv: the inverse deviation that it was
  * multiplied by, g: gradient of the output.
  */
-import { floatAttr, intAttr } from '../../onnx/attributes.ts';
+import { floatAttr, intAttr, intsAttr } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
+import { bytesOf } from '../../onnx/initializer.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
-import { isFilledWith } from '../derived.ts';
-import { rule, unless, type NodeView, type RuleContext, type RuleTable } from '../rule.ts';
+import { derived, isFilledWith } from '../derived.ts';
+import {
+  rule,
+  unless,
+  writtenAs,
+  type NodeView,
+  type RuleContext,
+  type RuleTable,
+} from '../rule.ts';
 
 export interface Normalized {
   readonly xHat: Value;
@@ -198,6 +206,37 @@ function lpInput(c: RuleContext): Value {
   return b.div(b.sub(g, b.mul(direction, along)), b.op('Max', [norm, b.scalar(1e-30, x)]));
 }
 
+/** MeanVarianceNormalization, as its function body in ONNX has it. */
+function meanVariance(b: GraphBuilder, { node, x }: NodeView): Value[] {
+  const axes = intsAttr(node, 'axes') ?? [0, 2, 3];
+  const apart = b.sub(x, mean(b, x, axes));
+  const deviation = b.op('Sqrt', [mean(b, b.mul(apart, apart), axes)]);
+  return [b.div(apart, b.add(deviation, b.scalar(1e-9, x)))];
+}
+
+/** LRN: y = x / (bias + α/size Σ x²)^β, the sum over the channels around (Krizhevsky et al. 2012, 3.3). */
+function acrossChannels(b: GraphBuilder, { node, x }: NodeView): Value[] {
+  const [n = 1, channels = 1, ...sizes] = x.shape;
+  // An odd number: ONNX Runtime has no kernel for others.
+  const size = intAttr(node, 'size', 1);
+  const band = derived(b, `band[${channels}]${size}`, () => ({
+    dtype: 'float32',
+    shape: [channels, channels],
+    bytes: () =>
+      bytesOf(
+        Float32Array.from({ length: channels ** 2 }, (_, i) => {
+          const apart = Math.abs((i % channels) - Math.floor(i / channels));
+          return Number(2 * apart < size);
+        }),
+      ),
+  }));
+  const squares = b.reshape(b.mul(x, x), [n, channels, sizeOf(sizes)]);
+  const sums = b.reshape(b.matMul(b.cast(band, x.dtype), squares), x.shape);
+  const scaled = b.scale(sums, floatAttr(node, 'alpha', 1e-4) / size);
+  const base = b.add(scaled, b.scalar(floatAttr(node, 'bias', 1), x));
+  return [b.mul(x, b.op('Pow', [base, b.scalar(-floatAttr(node, 'beta', 0.75), x)]))];
+}
+
 const channelSum = (c: RuleContext, v: Value): Value =>
   c.b.reduce('Sum', v, besideChannels(v.shape.length), false);
 
@@ -223,4 +262,6 @@ export const normalization: RuleTable = {
     rule(batchInput, batchScale, (c) => channelSum(c, c.g), batchMean, batchVariance),
   ),
   LpNormalization: rule(lpInput),
+  LRN: writtenAs([0], acrossChannels),
+  MeanVarianceNormalization: writtenAs([0], meanVariance),
 };

@@ -1,4 +1,5 @@
 /** Output types of attention. */
+import { same } from './elementwise.ts';
 import { intOf, need, type Infer } from './infer.ts';
 
 /** The queries' shape with the values' width, heads packed into the last axis or on their own. */
@@ -10,4 +11,7 @@ const scaledDotProduct: Infer = (c) => {
   return [{ dtype: q.dtype, shape: q.shape.with(-1, width * share) }];
 };
 
-export const attention: Record<string, Infer> = { Attention: scaledDotProduct };
+export const attention: Record<string, Infer> = {
+  Attention: scaledDotProduct,
+  RotaryEmbedding: same,
+};

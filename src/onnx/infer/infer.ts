@@ -34,7 +34,8 @@ export function intOf(c: InferContext, name: string, otherwise: number): number 
 
 export function intsOf(c: InferContext, name: string): readonly number[] | undefined {
   const v = c.attributes[name];
-  return typeof v === 'object' && !('$typeName' in v) ? v : undefined;
+  const numeric = Array.isArray(v) && v.every((n) => typeof n === 'number');
+  return numeric ? v : undefined;
 }
 
 export function stringOf(c: InferContext, name: string, otherwise: string): string {

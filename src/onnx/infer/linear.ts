@@ -106,6 +106,16 @@ const dft: Infer = (c) => {
   return [{ dtype, shape: shape.with(axis, kept).with(-1, 2) }];
 };
 
+/** Every state, the last one, and the last cell of an LSTM. */
+const recurrent: Infer = (c) => {
+  const [x, r] = [need(c, 0), need(c, 2)];
+  const { dtype } = x;
+  const [steps = 0, batch = 0] = x.shape;
+  const [directions = 1, , hidden = 0] = r.shape;
+  const last = { dtype, shape: [directions, batch, hidden] };
+  return [{ dtype, shape: [steps, directions, batch, hidden] }, last, last].slice(0, c.outputs);
+};
+
 export const linear: Record<string, Infer> = {
   Conv: conv,
   ConvTranspose: convTranspose,
@@ -117,4 +127,7 @@ export const linear: Record<string, Infer> = {
   Gemm: gemm,
   Einsum: einsum,
   DFT: dft,
+  LSTM: recurrent,
+  GRU: recurrent,
+  RNN: recurrent,
 };

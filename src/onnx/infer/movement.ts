@@ -159,6 +159,7 @@ export const movement: Record<string, Infer> = {
   },
   ScatterElements: same,
   ScatterND: same,
+  ReverseSequence: same,
   DepthToSpace: (c) => {
     const { dtype, shape } = need(c, 0);
     const [n = 1, ch = 1, h = 1, w = 1] = shape;
@@ -170,6 +171,19 @@ export const movement: Record<string, Infer> = {
     const [n = 1, ch = 1, h = 1, w = 1] = shape;
     const k = intOf(c, 'blocksize', 1);
     return [{ dtype, shape: [n, ch * k * k, h / k, w / k] }];
+  },
+  GridSample: (c) => {
+    const { dtype, shape } = need(c, 0);
+    return [{ dtype, shape: [...shape.slice(0, 2), ...need(c, 1).shape.slice(1, -1)] }];
+  },
+  AffineGrid: (c) => {
+    const [n = 1, , ...sizes] = c.constant(1) ?? [];
+    return [{ dtype: need(c, 0).dtype, shape: [n, ...sizes, sizes.length] }];
+  },
+  Col2Im: (c) => {
+    const { dtype, shape } = need(c, 0);
+    const [n = 1, rows = 1] = shape;
+    return [{ dtype, shape: [n, rows / sizeOf(c.constant(2) ?? []), ...(c.constant(1) ?? [])] }];
   },
   Shape: (c) => {
     const { shape } = need(c, 0);

@@ -1,5 +1,14 @@
 /** Output types of reductions and normalizations. */
-import { axisOf, intOf, intsOf, need, type Infer } from './infer.ts';
+import {
+  axisOf,
+  intOf,
+  intsOf,
+  need,
+  stringOf,
+  type Infer,
+  type InferContext,
+  type TensorType,
+} from './infer.ts';
 import { same } from './elementwise.ts';
 
 /** An attribute of reductions: no axes then stand for none rather than for all. */
@@ -39,6 +48,14 @@ const layerNormalization: Infer = (c) => {
   return [{ dtype, shape }, stat, stat].slice(0, c.outputs);
 };
 
+/** Losses of classification: one number, or one a label; and the logarithms of the probabilities. */
+function classLoss(c: InferContext): TensorType[] {
+  const { dtype, shape } = need(c, 0);
+  const reduced = stringOf(c, 'reduction', 'mean') !== 'none';
+  const loss = { dtype, shape: reduced ? [] : need(c, 1).shape };
+  return [loss, { dtype, shape }].slice(0, c.outputs);
+}
+
 export const reduction: Record<string, Infer> = {
   ...Object.fromEntries(
     ['Sum', 'Mean', 'L1', 'L2', 'SumSquare', 'LogSum', 'LogSumExp', 'Max', 'Min', 'Prod'].map(
@@ -52,5 +69,9 @@ export const reduction: Record<string, Infer> = {
   BatchNormalization: same,
   RMSNormalization: same,
   LpNormalization: same,
+  LRN: same,
+  MeanVarianceNormalization: same,
+  NegativeLogLikelihoodLoss: (c) => classLoss(c).slice(0, 1),
+  SoftmaxCrossEntropyLoss: classLoss,
   LayerNormalization: layerNormalization,
 };

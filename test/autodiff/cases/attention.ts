@@ -2,6 +2,7 @@
 import type { Attributes } from '../../../src/onnx/attributes.ts';
 import type { GraphBuilder } from '../../../src/onnx/builder.ts';
 import type { Value } from '../../../src/onnx/graph.ts';
+import { sizeOf } from '../../../src/tensor/tensor.ts';
 import type { LawCase } from '../law.ts';
 
 const alongAxis = (operator: string, axis: number): LawCase => ({
@@ -22,6 +23,26 @@ const dotProduct = (
   inputs: { q: { shape: q }, k: { shape: k }, v: { shape: v } },
   opset: 23,
   build: (b, { q, k, v }) => b.op('Attention', [q, k, v, mask?.(b)], attributes),
+});
+
+/** cos and sin of an angle for each pair of each place; the pairs are the halves, or neighbours. */
+const rotary = (
+  name: string,
+  shape: number[],
+  attributes: Attributes = {},
+  byPosition = false,
+): LawCase => ({
+  name,
+  operator: 'RotaryEmbedding',
+  inputs: { x: { shape } },
+  opset: 23,
+  build: (b, { x }) => {
+    const size = byPosition ? [7, 2] : [2, 3, 2];
+    const angles = Array.from({ length: sizeOf(size) }, (_, i) => 0.4 * i + 0.1);
+    const [cos, sin] = [Math.cos, Math.sin].map((f) => b.constant(angles.map(f), 'float32', size));
+    const at = byPosition ? b.constant([0, 5, 2, 6, 1, 1], 'int64', [2, 3]) : undefined;
+    return b.op('RotaryEmbedding', [x, cos, sin, at], attributes);
+  },
 });
 
 const heads: [number[], number[], number[]] = [
@@ -63,6 +84,11 @@ export const attention: LawCase[] = [
     ],
     { q_num_heads: 4, kv_num_heads: 2 },
   ),
+  rotary('halves', [2, 2, 3, 4]),
+  rotary('neighbours', [2, 2, 3, 4], { interleaved: 1 }),
+  rotary('by position', [2, 2, 3, 4], {}, true),
+  rotary('heads packed', [2, 3, 8], { num_heads: 2 }),
+  rotary('a part of each head', [2, 2, 3, 6], { rotary_embedding_dim: 4 }),
   {
     name: 'float mask',
     operator: 'Attention',

@@ -172,4 +172,28 @@ const transposes: LawCase[] = [
   computed('ConvTranspose', 'groups', upGrouped, { strides: [2, 2] }, 2),
 ];
 
-export const convolution: LawCase[] = [...convs, ...transposes];
+const folded = (
+  name: string,
+  shape: number[],
+  image: number[],
+  block: number[],
+  attributes: Attributes = {},
+): LawCase => ({
+  name,
+  operator: 'Col2Im',
+  inputs: { x: { shape } },
+  opset: 18,
+  build: (b, { x }) => b.op('Col2Im', [x, b.ints(image), b.ints(block)], attributes),
+});
+
+const folds: LawCase[] = [
+  folded('overlapping', [2, 18, 12], [5, 6], [3, 3]),
+  folded('side by side', [1, 8, 6], [4, 6], [2, 2], { strides: [2, 2] }),
+  folded('pads and dilation', [1, 4, 25], [5, 5], [2, 2], {
+    dilations: [2, 2],
+    pads: [1, 1, 1, 1],
+  }),
+  folded('oblong', [1, 3, 6], [3, 4], [1, 3], { strides: [1, 1] }),
+];
+
+export const convolution: LawCase[] = [...convs, ...transposes, ...folds];

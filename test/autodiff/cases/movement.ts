@@ -115,6 +115,11 @@ export const movement: LawCase[] = [
     inputs: { x: { shape: [3, 4] }, value: { shape: [] } },
     build: (b, { x, value }) => b.op('Pad', [x, b.ints([1, -1, 0, 2]), value]),
   },
+  onX('ReverseSequence', 'lengths', [4, 3, 2], { rest: ints([4, 2, 3]) }),
+  onX('ReverseSequence', 'batch first', [3, 4, 2], {
+    rest: ints([1, 4, 3]),
+    attributes: { batch_axis: 0, time_axis: 1 },
+  }),
   onX('Trilu', 'upper', [2, 3, 4]),
   onX('Trilu', 'upper, above', [3, 4], { rest: ints(1) }),
   onX('Trilu', 'lower, below', [4, 3], { rest: ints(-1), attributes: { upper: 0 } }),

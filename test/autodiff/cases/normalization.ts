@@ -42,7 +42,26 @@ const lp = (p: number, axis: number): LawCase => ({
   build: (b, { x }) => b.op('LpNormalization', [x], { p, axis }),
 });
 
+const across = (name: string, attributes: Attributes): LawCase => ({
+  name,
+  operator: 'LRN',
+  inputs: { x: { shape: [2, 6, 2, 3] } },
+  build: (b, { x }) => b.op('LRN', [x], attributes),
+});
+
+const whole = (name: string, shape: number[], axes?: number[]): LawCase => ({
+  name,
+  operator: 'MeanVarianceNormalization',
+  inputs: { x: { shape } },
+  build: (b, { x }) => b.op('MeanVarianceNormalization', [x], { axes }),
+});
+
 export const normalization: LawCase[] = [
+  whole('images', [2, 3, 4, 3]),
+  whole('one axis', [2, 3, 4], [-1]),
+  across('five channels', { size: 5, alpha: 0.9, beta: 0.75, bias: 2 }),
+  across('three channels', { size: 3, alpha: 0.9, beta: 0.5 }),
+  across('more channels than there are', { size: 15, alpha: 1.2 }),
   affine('InstanceNormalization', 'images', [2, 3, 4, 3], [3], {}),
   affine('InstanceNormalization', 'sequences', [2, 2, 6], [2], { epsilon: 0.1 }),
   plain('InstanceNormalization', [1, 2, 8], [2]),
