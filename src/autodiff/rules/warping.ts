@@ -44,20 +44,11 @@ function gridSample(b: GraphBuilder, v: NodeView): Value[] {
   const coordinates = b
     .split(b.reshape(grid, [n, places, sizes.length]), Array<number>(sizes.length).fill(1), 2)
     .toReversed();
-  const axes = sizes.map((size, axis) =>
-    tapsAlong(b, v, b.reshape(coordinates[axis] as Value, [n, 1, places]), size),
-  );
-  const combine = (part: keyof Taps, with_: (p: Value, q: Value, size: number) => Value): Value =>
-    axes
-      .map((taps) => taps[part])
-      .reduce((p, q, axis) => {
-        const [rows = 1, columns = 1] = [p.shape[1], q.shape[1]];
-        const wide = b.reshape(p, [n, rows, 1, places]);
-        const both = with_(wide, b.reshape(q, [n, 1, columns, places]), sizes[axis] as number);
-        return b.reshape(both, [n, rows * columns, places]);
-      });
-  const index = combine('index', (p, q, size) => b.add(b.mul(p, b.ints(size)), q));
-  const weight = combine('weight', (p, q) => b.mul(p, q));
+  const { index, weight } = sizes
+    .map((size, axis) =>
+      tapsAlong(b, v, b.reshape(coordinates[axis] as Value, [n, 1, places]), size),
+    )
+    .reduce((before, taps, axis) => crossed(b, before, taps, sizes[axis] as number));
   const taps = weight.shape[1] as number;
   const pixels = b.transpose(b.reshape(x, [n, channels, sizeOf(sizes)]), [0, 2, 1]);
   const around = b.op('GatherND', [pixels, b.reshape(index, [n, taps * places, 1])], {
@@ -69,6 +60,20 @@ function gridSample(b: GraphBuilder, v: NodeView): Value[] {
   );
   const sums = b.transpose(b.reduce('Sum', weighed, [1], false), [0, 2, 1]);
   return [b.reshape(sums, [n, channels, ...grid.shape.slice(1, -1)])];
+}
+
+/** Every pixel of one axis with every one of the next, which is so long. */
+function crossed(b: GraphBuilder, p: Taps, q: Taps, size: number): Taps {
+  const [n = 1, rows = 1, places = 1] = p.index.shape;
+  const columns = q.index.shape[1] as number;
+  const down = (v: Value): Value => b.reshape(v, [n, rows, 1, places]);
+  const across = (v: Value): Value => b.reshape(v, [n, 1, columns, places]);
+  const flat = (v: Value): Value => b.reshape(v, [n, rows * columns, places]);
+  const starts = b.mul(down(p.index), b.ints(size));
+  return {
+    index: flat(b.add(starts, across(q.index))),
+    weight: flat(b.mul(down(p.weight), across(q.weight))),
+  };
 }
 
 function tapsAlong(b: GraphBuilder, { node }: NodeView, coordinate: Value, size: number): Taps {
