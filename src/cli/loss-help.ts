@@ -23,7 +23,8 @@ const targets = {
   labels: 'a label map of the size of the images, a grey picture or .npy; 255 does not count',
   text: 'a text, a picture, or the .npy of an embedding',
   color: 'a picture, or #rrggbb',
-  values: 'a picture or .npy for the second input, if the network has one',
+  values:
+    'a picture or .npy for the second input, if the network has one; none beside one that has',
 } as const;
 
 /** The whole page. */

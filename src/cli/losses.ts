@@ -36,6 +36,9 @@ export async function openAims(values: Values<typeof lossOptions>): Promise<Aims
   };
 }
 
+/** The target of an onnx loss that has none, where another of that kind has one. */
+const noTarget = 'none';
+
 /** @throws UserError for more or fewer targets than losses that take one */
 function wishesOf({ loss = [], target = [] }: Values<typeof lossOptions>): Wish[] {
   // A loss of kind onnx may be one of the image alone.
@@ -44,12 +47,15 @@ function wishesOf({ loss = [], target = [] }: Values<typeof lossOptions>): Wish[
   if (target.length !== takers.length)
     throw new UserError(
       `${loss.length} --loss and ${target.length} --target: expected one for each that needs one`,
-      { hint: 'targets belong to losses in the order in which they are given' },
+      {
+        hint: `targets belong to losses in their order; '${noTarget}' is that of an onnx loss without`,
+      },
     );
   const targets = target.values();
   return loss.map((spec) => {
     const found = takers.includes(spec) ? targets.next().value : undefined;
-    return found === undefined ? spec : { ...spec, target: found };
+    const without = found === undefined || (spec.kind === 'onnx' && found === noTarget);
+    return without ? spec : { ...spec, target: found };
   });
 }
 

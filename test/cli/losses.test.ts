@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { readImage } from '../../src/image/read.ts';
 import { writeImage } from '../../src/image/write.ts';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { encodeGraph } from '../../src/onnx/write.ts';
 import { readNpy, writeNpy } from '../../src/tensor/npy.ts';
 import { tensor } from '../../src/tensor/tensor.ts';
@@ -158,6 +159,23 @@ describe('generate --loss', () => {
     expect(await made('--batch', '3')).toEqual(alone);
     expect(await made('--batch', '2', '--lanes', '2')).toEqual(alone);
     expect(await made('--time-travel', '3')).not.toEqual(alone);
+  });
+
+  it('takes networks of the image alone beside one that compares', async () => {
+    const compare = at('compare.onnx');
+    const b = new GraphBuilder();
+    const [x, y] = ['image', 'wanted'].map((name) => b.input(name, 'float32', [1, 3, 16, 16]));
+    const apart = b.sub(x!, y!);
+    b.output(b.reduce('Mean', b.mul(apart, apart), [1, 2, 3]), 'distance');
+    writeFileSync(compare, encodeGraph(b.graph));
+    const both = ['--loss', `onnx:${judge}`, '--loss', `onnx:${compare}`];
+    const out = fresh();
+    expectDone(await generate(...both, '--target', 'none', '--target', picture, '-o', out));
+    const { losses } = json(join(out, '0000.json'))['options'] as { losses: object[] };
+    expect(losses.map((loss) => 'target' in loss)).toEqual([false, true]);
+    const { stderr, code } = await generate(...both, '--target', picture, '-o', fresh());
+    expect(stderr).toMatch(/2 --loss and 1 --target: .*\nhint: .*'none'/);
+    expect(code).toBe(1);
   });
 
   it('is recorded, and resumed only where network and target are the same', async () => {
