@@ -3,6 +3,7 @@ import type { Rule, RuleTable } from './rule.ts';
 import { attention } from './rules/attention.ts';
 import { classification } from './rules/classification.ts';
 import { convolution } from './rules/convolution.ts';
+import { deformable } from './rules/deformable.ts';
 import { elementwise } from './rules/elementwise.ts';
 import { indexing } from './rules/indexing.ts';
 import { linear } from './rules/linear.ts';
@@ -26,6 +27,7 @@ export const rules: RuleTable = {
   ...normalization,
   ...attention,
   ...warping,
+  ...deformable,
   ...recurrent,
   ...classification,
 };

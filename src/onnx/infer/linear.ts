@@ -47,6 +47,12 @@ const convTranspose: Infer = (c) => {
   return [{ dtype: x.dtype, shape: [x.shape[0] as number, channels, ...out] }];
 };
 
+const deformConv: Infer = (c) => {
+  const [x, w, offsets] = [need(c, 0), need(c, 1), need(c, 2)];
+  const [batch, filters] = [x.shape[0] as number, w.shape[0] as number];
+  return [{ dtype: x.dtype, shape: [batch, filters, ...offsets.shape.slice(2)] }];
+};
+
 const pool: Infer = (c) => {
   const x = need(c, 0);
   const window = windowOf(c, intsOf(c, 'kernel_shape') ?? []);
@@ -119,6 +125,7 @@ const recurrent: Infer = (c) => {
 export const linear: Record<string, Infer> = {
   Conv: conv,
   ConvTranspose: convTranspose,
+  DeformConv: deformConv,
   AveragePool: pool,
   MaxPool: pool,
   GlobalAveragePool: globalPool,

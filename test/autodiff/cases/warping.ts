@@ -1,5 +1,6 @@
 /** Law cases of sampling at computed places. */
 import type { Attributes } from '../../../src/onnx/attributes.ts';
+import { sizeOf } from '../../../src/tensor/tensor.ts';
 import type { LawCase } from '../law.ts';
 
 /**
@@ -51,7 +52,46 @@ const affine = (name: string, size: number[], attributes: Attributes = {}): LawC
   build: (b, { theta }) => b.op('AffineGrid', [theta, b.ints(size)], attributes),
 });
 
+/** Offsets by which no tap reads within a quarter of a pixel's centre. */
+const offBy = (count: number): number[] =>
+  Array.from({ length: count }, (_, i) => 0.25 + 0.5 * (i % 2) + (((3 * i) % 5) - 2));
+
+const deformed = (
+  name: string,
+  inputs: Partial<Record<'x' | 'w' | 'bias' | 'mask' | 'offset', number[]>>,
+  attributes: Attributes = {},
+): LawCase => ({
+  name,
+  operator: 'DeformConv',
+  inputs: Object.fromEntries(
+    Object.entries(inputs).map(([key, shape]) => [
+      key,
+      { shape, ...(key === 'offset' && { values: offBy(sizeOf(shape)) }) },
+    ]),
+  ),
+  opset: 19,
+  build: (b, { x, w, offset, bias, mask }) =>
+    b.op('DeformConv', [x, w, offset, bias, mask], attributes),
+});
+
+const deformable: LawCase[] = [
+  deformed('plain', { x: [1, 2, 4, 5], w: [3, 2, 2, 2], offset: [1, 8, 3, 4] }),
+  deformed('bias and mask', {
+    x: [2, 2, 3, 3],
+    w: [2, 2, 2, 2],
+    offset: [2, 8, 2, 2],
+    bias: [2],
+    mask: [2, 4, 2, 2],
+  }),
+  deformed(
+    'groups, pads, stride and dilation',
+    { x: [1, 4, 5, 6], w: [4, 2, 3, 2], offset: [1, 24, 2, 3], mask: [1, 12, 2, 3] },
+    { group: 2, offset_group: 2, pads: [1, 1, 2, 1], strides: [2, 2], dilations: [2, 3] },
+  ),
+];
+
 export const warping: LawCase[] = [
+  ...deformable,
   ...modes,
   sample('bilinear, as opset 16 calls it', { mode: 'bilinear' }, 17),
   sample('what is left out', {}),
