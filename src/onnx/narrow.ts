@@ -3,7 +3,8 @@
  *
  * Convolutions and matrix products, which take the time, are computed in float16, and what follows
  * them element by element or moves their results stays in it. Statistics, exponentials and sums over
- * many values stay in float32, and so does all that is not the network: prediction, operators, losses.
+ * many values stay in float32, and so do places in an image, of whose 11 bits the pixels would take most,
+ * and all that is not the network: prediction, operators, losses.
  */
 import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
@@ -24,6 +25,21 @@ const light = words(
   Resize Sigmoid Slice SpaceToDepth Split Squeeze Sub Tanh Transpose Unsqueeze`,
 );
 
+/** What makes whole numbers of others. */
+const rounding = words('Ceil Floor Round');
+
+/** The nodes, up to the last heavy one before, whose results are rounded: places, which become indices. */
+function placing({ nodes }: Graph): ReadonlySet<NodeProto> {
+  const found = new Set<NodeProto>();
+  const rounded = new Set<string>();
+  for (const node of nodes.toReversed()) {
+    const before = light.has(node.opType) && node.output.some((name) => rounded.has(name));
+    if (before) found.add(node);
+    if (before || rounding.has(node.opType)) for (const name of node.input) rounded.add(name);
+  }
+  return found;
+}
+
 /**
  * @param apart whether a node is not of the network, by its name
  * @returns a graph with the same values by name, and the same inputs and outputs
@@ -31,6 +47,7 @@ const light = words(
  */
 export function narrow(graph: Graph, apart: (node: string) => boolean): Graph {
   const nodes: NodeProto[] = [];
+  const places = placing(graph);
   const values = new Map(graph.values);
   const initializers = new Map(graph.initializers);
   const outputs = new Set(graph.outputs.map((o) => o.name));
@@ -68,7 +85,9 @@ export function narrow(graph: Graph, apart: (node: string) => boolean): Graph {
       node.domain === '' &&
       !apart(node.name) &&
       (heavy.has(node.opType) ||
-        (light.has(node.opType) && computed.some((name) => values.get(name)?.dtype === 'float16')));
+        (light.has(node.opType) &&
+          !places.has(node) &&
+          computed.some((name) => values.get(name)?.dtype === 'float16')));
     const dtype = half ? 'float16' : 'float32';
     const input = node.input.map((name, slot) => (slot < operands.length ? as(name, dtype) : name));
     const after: NodeProto[] = [];
