@@ -4,7 +4,7 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import { bytesOf } from '../onnx/initializer.ts';
 import { showShape, sizeOf } from '../tensor/tensor.ts';
-import { derived } from './derived.ts';
+import { derived, derivedFloats } from './derived.ts';
 
 /**
  * Rᵀ along one axis of `g`: the adjoint of y = R x there.
@@ -24,12 +24,9 @@ export function adjointAlong(b: GraphBuilder, g: Value, matrix: Value, axis: num
 
 /** The identity matrix in float32: what a linear operator does to it is the operator's matrix. */
 export function eye(b: GraphBuilder, n: number): Value {
-  return derived(b, `eye[${n}]`, () => ({
-    dtype: 'float32',
-    shape: [n, n],
-    bytes: () =>
-      bytesOf(Float32Array.from({ length: n * n }, (_, i) => Number(i % n === Math.floor(i / n)))),
-  }));
+  return derivedFloats(b, `eye[${n}]`, [n, n], () =>
+    Float32Array.from({ length: n * n }, (_, i) => Number(i % n === Math.floor(i / n))),
+  );
 }
 
 /** Each element's position in a tensor of that shape, counted in row-major order, as int64. */

@@ -56,8 +56,7 @@ export function mergeAffine(b: GraphBuilder, pinned: ReadonlySet<string>): void 
     const scale = b.mul(v(first.by), v(third.by));
     const shift = b.add(b.mul(v(second.by), v(third.by)), v(last.by));
     const merged = b.add(b.mul(v(first.from), scale), shift);
-    graph.values.delete(out.name);
-    b.rename(merged, out.name);
+    b.replace(out.name, merged);
   }
   b.scope = outer;
 }

@@ -12,13 +12,21 @@ export function derived(b: GraphBuilder, name: string, make: () => Initializer):
   return b.graph.values.get(name) ?? b.initializer(name, make());
 }
 
+/** The same in float32. */
+export function derivedFloats(
+  b: GraphBuilder,
+  name: string,
+  shape: readonly number[],
+  make: () => Float32Array,
+): Value {
+  return derived(b, name, () => ({ dtype: 'float32', shape, bytes: () => bytesOf(make()) }));
+}
+
 /** Float32 ones of a shape. */
 export function ones(b: GraphBuilder, shape: readonly number[]): Value {
-  return derived(b, `ones${showShape(shape)}`, () => ({
-    dtype: 'float32',
-    shape,
-    bytes: () => bytesOf(new Float32Array(sizeOf(shape)).fill(1)),
-  }));
+  return derivedFloats(b, `ones${showShape(shape)}`, shape, () =>
+    new Float32Array(sizeOf(shape)).fill(1),
+  );
 }
 
 /** Whether a float constant is `number` throughout; not so for a computed or absent one. */

@@ -49,6 +49,5 @@ function asLayerNormalization(b: GraphBuilder, node: NodeProto, x: Value): void 
   b.scope = node.name || y.name;
   const spread = (name: string): Value => b.reshape(valueOf(graph, name), column);
   const affine = b.add(b.mul(normal, spread(scale)), spread(bias));
-  graph.values.delete(y.name);
-  b.rename(affine, y.name);
+  b.replace(y.name, affine);
 }

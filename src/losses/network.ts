@@ -46,7 +46,7 @@ export function appendNetwork(
   };
   const [n = 1] = inputs[0]?.shape ?? [];
   if (n === 1 || graph.inputs[0]?.shape[0] === n) return [run(inputs)];
-  const parts = inputs.map((input) => b.split(input, new Array<number>(n).fill(1), 0));
+  const parts = inputs.map((input) => b.parts(input, n, 0));
   return Array.from({ length: n }, (_, i) => run(parts.map((images) => images[i])));
 }
 

@@ -72,6 +72,11 @@ export class GraphBuilder extends NodeBuilder {
       : this.ops('Split', [x, this.ints(sizes)], { axis }, sizes.length);
   }
 
+  /** As many equal parts along an axis. */
+  parts(x: Value, count: number, axis: number): Value[] {
+    return this.split(x, new Array<number>(count).fill((x.shape[axis] as number) / count), axis);
+  }
+
   /**
    * Applies `body` to each slice along the first axis of the inputs, one after the other, and
    * stacks its results (Scan).

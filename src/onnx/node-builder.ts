@@ -4,7 +4,7 @@ import { NodeProtoSchema } from 'onnx-buf';
 import { showShape } from '../tensor/tensor.ts';
 import { makeAttributes, type Attributes } from './attributes.ts';
 import type { DType } from './dtype.ts';
-import { defaultOpset, emptyGraph, type Graph, type Value } from './graph.ts';
+import { defaultOpset, emptyGraph, valueOf, type Graph, type Value } from './graph.ts';
 import { inferTypes } from './infer/types.ts';
 import { bytesOf, initializerFrom, type Initializer } from './initializer.ts';
 import { typedArray } from './typed-array.ts';
@@ -50,6 +50,15 @@ export class NodeBuilder {
     const out = this.register({ ...value, name });
     this.append('Identity', [value], [out], {}, name);
     return out;
+  }
+
+  /**
+   * `value` under the name of one that is no longer made: the nodes that read it read `value`.
+   * @throws Error if there is none of that name
+   */
+  replace(name: string, value: Value): Value {
+    this.graph.values.delete(valueOf(this.graph, name).name);
+    return this.rename(value, name);
   }
 
   /** A constant of weights or other bulk data, under its own name. */

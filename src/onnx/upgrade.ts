@@ -6,7 +6,7 @@ import { amend } from './amend.ts';
 import { intAttr, intsAttr, makeAttributes, stringAttr } from './attributes.ts';
 import { changeBodies } from './bodies.ts';
 import { GraphBuilder } from './builder.ts';
-import { defaultOpset, valueOf, type Graph, type Value } from './graph.ts';
+import { defaultOpset, valueOf, type Graph } from './graph.ts';
 
 const oldest = 11;
 
@@ -150,8 +150,6 @@ function softmaxOverTail(node: NodeProto, b: GraphBuilder): void {
   b.scope = node.name;
   const rows = b.reshape(x, [sizeOf(x.shape.slice(0, axis)), sizeOf(x.shape.slice(axis))]);
   const normal = b.op(node.opType, [rows], { axis: -1 });
-  const out = b.graph.values.get(node.output[0] ?? '') as Value;
-  b.graph.values.delete(out.name);
-  b.rename(b.reshape(normal, x.shape), out.name);
+  b.replace(node.output[0] ?? '', b.reshape(normal, x.shape));
   b.scope = '';
 }

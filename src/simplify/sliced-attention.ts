@@ -34,8 +34,7 @@ export function sliceAttention(
     else {
       const [name = ''] = node.output;
       b.scope = node.name || name;
-      values.delete(name);
-      b.rename(inSlices(b, attention), name);
+      b.replace(name, inSlices(b, attention));
     }
   });
   b.scope = outer;

@@ -2,7 +2,7 @@
 import { copyOf } from '../autodiff/differentiate.ts';
 import { defaultForms, gradients } from '../autodiff/gradients.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
-import { valueOf, type Graph, type Value } from '../onnx/graph.ts';
+import type { Graph, Value } from '../onnx/graph.ts';
 import { simplify } from '../simplify/simplify.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import { adamw, type AdamOptions, type Moving, type Scalars } from './adamw.ts';
@@ -91,8 +91,7 @@ function unpack(b: GraphBuilder, vector: Value, { entries }: Layout): void {
   entries.forEach(({ name, shape }, i) => {
     const { graph } = b;
     graph.initializers.delete(name);
-    graph.values.delete(valueOf(graph, name).name);
-    b.rename(b.reshape(pieces[i] as Value, shape), name);
+    b.replace(name, b.reshape(pieces[i] as Value, shape));
   });
 }
 

@@ -34,12 +34,7 @@ function tapsMoved(b: GraphBuilder, v: NodeView, images: number): Value[] {
   const size = offsets.shape.slice(2);
   const { strides, dilations, pads } = windowOf(v, kernel);
   const byAxis = b.reshape(offsets, [images, sizeOf(kernel), kernel.length, sizeOf(size)]);
-  const moves = b.split(
-    byAxis,
-    kernel.map(() => 1),
-    2,
-  );
-  return moves.map((move, axis) => {
+  return b.parts(byAxis, kernel.length, 2).map((move, axis) => {
     const whole = b.reshape(move, [images, ...kernel, ...size]);
     /** What a place along one of the axes of `whole` adds. */
     const along = (place: number, of: (i: number) => number): Value => {

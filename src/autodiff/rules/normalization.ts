@@ -5,9 +5,8 @@
 import { floatAttr, intAttr, intsAttr } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import { bytesOf } from '../../onnx/initializer.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
-import { derived, isFilledWith } from '../derived.ts';
+import { derivedFloats, isFilledWith } from '../derived.ts';
 import {
   rule,
   unless,
@@ -219,17 +218,12 @@ function acrossChannels(b: GraphBuilder, { node, x }: NodeView): Value[] {
   const [n = 1, channels = 1, ...sizes] = x.shape;
   // An odd number: ONNX Runtime has no kernel for others.
   const size = intAttr(node, 'size', 1);
-  const band = derived(b, `band[${channels}]${size}`, () => ({
-    dtype: 'float32',
-    shape: [channels, channels],
-    bytes: () =>
-      bytesOf(
-        Float32Array.from({ length: channels ** 2 }, (_, i) => {
-          const apart = Math.abs((i % channels) - Math.floor(i / channels));
-          return Number(2 * apart < size);
-        }),
-      ),
-  }));
+  const band = derivedFloats(b, `band[${channels}]${size}`, [channels, channels], () =>
+    Float32Array.from({ length: channels ** 2 }, (_, i) => {
+      const apart = Math.abs((i % channels) - Math.floor(i / channels));
+      return Number(2 * apart < size);
+    }),
+  );
   const squares = b.reshape(b.mul(x, x), [n, channels, sizeOf(sizes)]);
   const sums = b.reshape(b.matMul(b.cast(band, x.dtype), squares), x.shape);
   const scaled = b.scale(sums, floatAttr(node, 'alpha', 1e-4) / size);

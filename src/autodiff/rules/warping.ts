@@ -2,10 +2,9 @@
 import { intAttr, stringAttr } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import { bytesOf } from '../../onnx/initializer.ts';
 import { showShape, sizeOf } from '../../tensor/tensor.ts';
 import { constantInputs } from '../constant-inputs.ts';
-import { derived } from '../derived.ts';
+import { derivedFloats } from '../derived.ts';
 import { unless, writtenAs, type NodeView, type RuleTable } from '../rule.ts';
 import { sampled, type Sampling } from '../sampling.ts';
 
@@ -16,11 +15,7 @@ function gridSample(b: GraphBuilder, { node, x, w: grid }: NodeView): Value[] {
   const corners = intAttr(node, 'align_corners', 0) === 1;
   // The grid's last axis begins with the image's last.
   const coordinates = b
-    .split(
-      b.reshape(grid, [n, places, sizes.length]),
-      sizes.map(() => 1),
-      2,
-    )
+    .parts(b.reshape(grid, [n, places, sizes.length]), sizes.length, 2)
     .toReversed();
   const at = sizes.map((size, axis) => {
     const place = b.reshape(coordinates[axis] as Value, [n, 1, places]);
@@ -50,11 +45,10 @@ function affineGrid(b: GraphBuilder, v: NodeView): Value[] {
   const [n = 1, , ...sizes] = v.constant(1) ?? [];
   const corners = intAttr(v.node, 'align_corners', 0) === 1;
   const shape = [sizeOf(sizes), sizes.length + 1];
-  const places = derived(b, `places${showShape(sizes)}${corners ? ':corners' : ''}`, () => ({
-    dtype: 'float32',
-    shape,
-    bytes: () => bytesOf(Float32Array.from(homogeneous(sizes, corners))),
-  }));
+  const name = `places${showShape(sizes)}${corners ? ':corners' : ''}`;
+  const places = derivedFloats(b, name, shape, () =>
+    Float32Array.from(homogeneous(sizes, corners)),
+  );
   const moved = b.matMul(b.cast(places, v.x.dtype), b.swapLast(v.x));
   return [b.reshape(moved, [n, ...sizes, sizes.length])];
 }
