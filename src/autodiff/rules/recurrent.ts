@@ -12,9 +12,9 @@ interface State {
 
 /** What is the same in all steps of one direction. */
 interface Weights {
-  /** `[gates · hidden, hidden]` and `[gates · hidden]`, the gates in ONNX's order. */
-  readonly r: Value;
-  readonly bias: Value | undefined;
+  /** `[gates · hidden, hidden]` and `[gates · hidden]`, in ONNX's order of gates, in parts as the cell wants. */
+  readonly r: readonly Value[];
+  readonly bias: readonly (Value | undefined)[];
   /** Of an LSTM whose gates see its cell, `[hidden]` each: input, output, forget. */
   readonly peepholes: readonly Value[] | undefined;
   readonly f: readonly Activation[];
@@ -23,25 +23,24 @@ interface Weights {
 type Activation = (x: Value) => Value;
 
 interface Cell {
+  /** In how many parts the recurrent weights are used, each in a product of its own. */
+  readonly products: number;
   /** Unless the node names others. */
   readonly activations: readonly string[];
   /** The state after a step; `x` is the input times its weights, `[batch, gates · hidden]`. */
   readonly step: (b: GraphBuilder, v: NodeView, w: Weights, x: Value, before: State) => State;
 }
 
-const product = (b: GraphBuilder, h: Value, r: Value, bias: Value | undefined): Value =>
+const product = (b: GraphBuilder, h: Value, r: Value | undefined, bias?: Value): Value =>
   b.op('Gemm', [h, r, bias], { transB: 1 });
 
-function inParts(b: GraphBuilder, x: Value, count: number, axis = 1): Value[] {
-  return b.split(x, Array<number>(count).fill((x.shape[axis] as number) / count), axis);
-}
-
 const lstm: Cell = {
+  products: 1,
   activations: ['Sigmoid', 'Tanh', 'Tanh'],
-  step(b, _, { r, bias, peepholes, f }, x, { h, c: cell }) {
+  step(b, _, { r: [r], bias: [bias], peepholes, f }, x, { h, c: cell }) {
     const [gate, candidate, out] = f as [Activation, Activation, Activation];
     const sum = b.add(x, product(b, h, r, bias));
-    const [i, o, forget, c] = inParts(b, sum, 4) as [Value, Value, Value, Value];
+    const [i, o, forget, c] = b.parts(sum, 4, 1) as [Value, Value, Value, Value];
     const seeing = (z: Value, which: number, state: Value): Value =>
       peepholes ? b.add(z, b.mul(peepholes[which] as Value, state)) : z;
     const before = cell as Value;
@@ -52,13 +51,12 @@ const lstm: Cell = {
 };
 
 const gru: Cell = {
+  products: 3,
   activations: ['Sigmoid', 'Tanh'],
-  step(b, v, { r, bias, f }, x, { h }) {
+  step(b, v, { r: [rz, rr, rh], bias: [bz, br, bh], f }, x, { h }) {
     const [gate, candidate] = f as [Activation, Activation];
-    const [xz, xr, xh] = inParts(b, x, 3) as [Value, Value, Value];
+    const [xz, xr, xh] = b.parts(x, 3, 1) as [Value, Value, Value];
     const resetLast = intAttr(v.node, 'linear_before_reset', 0) === 1;
-    const [rz, rr, rh] = inParts(b, r, 3, 0) as [Value, Value, Value];
-    const [bz, br, bh] = bias ? inParts(b, bias, 3, 0) : [];
     const reset = gate(b.add(xr, product(b, h, rr, br)));
     const past = resetLast
       ? b.mul(reset, product(b, h, rh, bh))
@@ -71,8 +69,9 @@ const gru: Cell = {
 };
 
 const rnn: Cell = {
+  products: 1,
   activations: ['Tanh'],
-  step: (b, _, { r, bias, f }, x, { h }) => ({
+  step: (b, _, { r: [r], bias: [bias], f }, x, { h }) => ({
     h: (f[0] as Activation)(b.add(x, product(b, h, r, bias))),
   }),
 };
@@ -117,22 +116,23 @@ function oneWay(
   /** What an input has for this direction, without the axis of directions. */
   const mine = (slot: number): Value | undefined => {
     const all = v.input(slot);
-    return all && b.reshape(inParts(b, all, directions, 0)[direction] as Value, all.shape.slice(1));
+    return all && b.reshape(b.parts(all, directions, 0)[direction] as Value, all.shape.slice(1));
   };
   const [steps = 0, batch = 0, width = 0] = v.x.shape;
   const [w, r] = [mine(1) as Value, mine(2) as Value];
   const hidden = r.shape[1] as number;
-  const both = mine(3);
-  const [wBias, bias] = both ? inParts(b, both, 2, 0) : [];
+  const [both, peepholes] = [mine(3), mine(7)];
+  const [wBias, bias] = both ? b.parts(both, 2, 0) : [];
   const weights: Weights = {
-    r,
-    bias,
-    peepholes: v.input(7) && inParts(b, mine(7) as Value, 3, 0),
+    // Once, and not in every step: ONNX Runtime would hold a copy for each.
+    r: b.parts(r, cell.products, 0),
+    bias: bias ? b.parts(bias, cell.products, 0) : [],
+    peepholes: peepholes && b.parts(peepholes, 3, 0),
     f: activationsOf(v, cell, direction).map((name) => (x) => b.op(name, [x])),
   };
   // The products with the input are one for all steps.
   const products = product(b, b.reshape(v.x, [steps * batch, width]), w, wBias);
-  const xs = inParts(b, products, steps, 0);
+  const xs = b.parts(products, steps, 0);
   const start = (slot: number): Value =>
     mine(slot) ?? b.zeros({ dtype: v.x.dtype, shape: [batch, hidden] });
   let state: State = { h: start(5), c: cell === lstm ? start(6) : undefined };
