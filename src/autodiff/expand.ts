@@ -1,6 +1,7 @@
 /** Operators that are many steps in one, written as those steps. */
 import type { NodeProto } from 'onnx-buf';
 import type { GraphBuilder } from '../onnx/builder.ts';
+import type { Value } from '../onnx/graph.ts';
 import { NodeView } from './rule.ts';
 import { ruleFor } from './rules.ts';
 
@@ -10,27 +11,19 @@ import { ruleFor } from './rules.ts';
  */
 export function expandNodes(b: GraphBuilder, nodes: ReadonlySet<NodeProto>): void {
   const { graph } = b;
-  const expansion = (node: NodeProto) => {
-    const rule = nodes.has(node) && node.domain === '' && ruleFor(node.opType, graph.opset);
-    if (!rule || !rule.expand) return undefined;
-    const view = new NodeView(graph, node);
-    return rule.refuse?.(view) === undefined ? () => rule.expand?.(b, view) : undefined;
-  };
-  if (!graph.nodes.some(expansion)) return;
   const outer = b.scope;
   for (const node of graph.nodes.splice(0)) {
-    const expand = expansion(node);
-    if (!expand) {
+    const rule =
+      nodes.has(node) && node.domain === '' ? ruleFor(node.opType, graph.opset) : undefined;
+    const view = new NodeView(graph, node);
+    if (!rule?.expand || rule.refuse?.(view) !== undefined) {
       graph.nodes.push(node);
       continue;
     }
     b.scope = node.name || (node.output[0] ?? '');
-    const values = expand() ?? [];
+    const values = rule.expand(b, view);
     node.output.forEach((name, i) => {
-      const value = values[i];
-      if (!name || !value) return;
-      graph.values.delete(name);
-      b.rename(value, name);
+      if (name) b.replace(name, values[i] as Value);
     });
   }
   b.scope = outer;

@@ -101,10 +101,11 @@ function within(
     return { index: clamped, weight: b.mul(weight, inside) };
   }
   // The outermost pixels occur twice in a period, or once.
-  const [period, last] =
-    beyond === 'mirrored at edges' ? [2 * size, 2 * size - 1] : [2 * size - 2, 2 * size - 2];
-  const phase = b.op('Mod', [index, b.ints(Math.max(period, 1))]);
-  return { index: b.op('Min', [phase, b.sub(b.ints(Math.max(last, 0)), phase)]), weight };
+  const atEdges = beyond === 'mirrored at edges';
+  const period = atEdges ? 2 * size : Math.max(2 * size - 2, 1);
+  const phase = b.op('Mod', [index, b.ints(period)]);
+  const back = b.sub(b.ints(atEdges ? period - 1 : period), phase);
+  return { index: b.op('Min', [phase, back]), weight };
 }
 
 /** Every pixel of one axis with every one of the next, which is so long. */

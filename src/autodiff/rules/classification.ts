@@ -24,10 +24,8 @@ function negativeLogLikelihood(b: GraphBuilder, v: NodeView, logP: Value): Value
   const reduction = stringAttr(v.node, 'reduction', 'mean');
   if (reduction === 'none') return losses;
   if (reduction === 'mean' && !weight) return b.reduce('Mean', losses, all, false);
-  const sum = b.reduce('Sum', losses, all, false);
-  return reduction === 'sum' || !weight
-    ? sum
-    : b.div(sum, b.reduce('Sum', b.expand(weight, labels.shape), all, false));
+  const sum = (of: Value): Value => b.reduce('Sum', of, all, false);
+  return reduction === 'mean' && weight ? b.div(sum(losses), sum(weight)) : sum(losses);
 }
 
 export const classification: RuleTable = {

@@ -1,14 +1,5 @@
 /** Output types of reductions and normalizations. */
-import {
-  axisOf,
-  intOf,
-  intsOf,
-  need,
-  stringOf,
-  type Infer,
-  type InferContext,
-  type TensorType,
-} from './infer.ts';
+import { axisOf, intOf, intsOf, need, stringOf, type Infer } from './infer.ts';
 import { same } from './elementwise.ts';
 
 /** An attribute of reductions: no axes then stand for none rather than for all. */
@@ -49,12 +40,12 @@ const layerNormalization: Infer = (c) => {
 };
 
 /** Losses of classification: one number, or one a label; and the logarithms of the probabilities. */
-function classLoss(c: InferContext): TensorType[] {
+const classLoss: Infer = (c) => {
   const { dtype, shape } = need(c, 0);
   const reduced = stringOf(c, 'reduction', 'mean') !== 'none';
   const loss = { dtype, shape: reduced ? [] : need(c, 1).shape };
   return [loss, { dtype, shape }].slice(0, c.outputs);
-}
+};
 
 export const reduction: Record<string, Infer> = {
   ...Object.fromEntries(
@@ -71,7 +62,7 @@ export const reduction: Record<string, Infer> = {
   LpNormalization: same,
   LRN: same,
   MeanVarianceNormalization: same,
-  NegativeLogLikelihoodLoss: (c) => classLoss(c).slice(0, 1),
+  NegativeLogLikelihoodLoss: classLoss,
   SoftmaxCrossEntropyLoss: classLoss,
   LayerNormalization: layerNormalization,
 };
