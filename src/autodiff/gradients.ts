@@ -177,12 +177,18 @@ export function activeNodes(
     node.domain !== '' || ruleFor(node.opType, graph.opset)?.slot(slot) !== null;
   const floating = (name: string): boolean => {
     const value = graph.values.get(name);
-    return value !== undefined && isFloat(value.dtype) && !stop.has(name);
+    return value !== undefined && isFloat(value.dtype);
   };
   const reached = new Set(wrt);
-  for (const node of graph.nodes)
-    if (reads(node).some((name, slot) => reached.has(name) && carries(node, slot)))
-      for (const name of node.output) if (floating(name)) reached.add(name);
+  for (const node of graph.nodes) {
+    const from = reads(node).filter((name, slot) => reached.has(name) && carries(node, slot));
+    if (from.length === 0) continue;
+    // Integers only where they stand for rounded numbers, and what is made of those.
+    const integers = madeOfFloats(graph, node) || !from.every(floating);
+    for (const name of node.output)
+      if (graph.values.has(name) && !stop.has(name) && (integers || floating(name)))
+        reached.add(name);
+  }
   const needed = new Set(outputs);
   const nodes: NodeProto[] = [];
   for (const node of graph.nodes.toReversed()) {
@@ -199,6 +205,10 @@ export function activeNodes(
     nodes: nodes.reverse(),
     values: new Set([...reached].filter((name) => needed.has(name))),
   };
+}
+
+function madeOfFloats(graph: Graph, node: NodeProto): boolean {
+  return node.domain === '' && ruleFor(node.opType, graph.opset)?.integers === 'made';
 }
 
 /** `gradient` in the shape of `value`: summed over broadcast axes, or expanded over reduced ones. */

@@ -1,6 +1,7 @@
 /** What stands between an output and its gradient. */
 import type { NodeProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
+import { isFloat } from '../onnx/dtype.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { showShape } from '../tensor/tensor.ts';
 import type { Path } from './gradients.ts';
@@ -37,7 +38,14 @@ function reasonAgainst(graph: Graph, path: Path, node: NodeProto): string | unde
     (name, slot) => path.values.has(name) && rule.slot(slot) === undefined,
   );
   if (unknown >= 0) return `no gradient rule for its input ${unknown}`;
+  const quantized = node.input.some((name) => path.values.has(name) && isInteger(graph, name));
+  if (quantized && rule.integers !== 'passed') return 'no gradient rule for quantized values';
   return rule.refuse?.(new NodeView(graph, node));
+}
+
+function isInteger(graph: Graph, name: string): boolean {
+  const value = graph.values.get(name);
+  return value !== undefined && !isFloat(value.dtype);
 }
 
 function describe(graph: Graph, node: NodeProto, reason: string): Obstacle {

@@ -136,6 +136,11 @@ export interface Rule {
    * one. Before gradients are taken it is replaced by them; `refuse` had nothing against it then.
    */
   readonly expand?: (b: GraphBuilder, v: NodeView) => readonly Value[];
+  /**
+   * What it does with integers that stand for real numbers: `made` of floats, which gradients pass, or
+   * `passed`, their gradients being floats. Without it integers carry no gradient.
+   */
+  readonly integers?: 'made' | 'passed';
 }
 
 type Refuse = Rule['refuse'];
@@ -168,5 +173,10 @@ export function unless(refuse: NonNullable<Refuse>, base: Rule): Rule {
 
 /** A rule for each operator set in which the operator changed its form, by first version. */
 export type RuleBySet = { readonly since: Readonly<Record<number, Rule>> };
+
+/** `base`, which gradients of quantized integers pass too. */
+export function passingIntegers(base: Rule): Rule {
+  return { ...base, integers: 'passed' };
+}
 
 export type RuleTable = Readonly<Record<string, Rule | RuleBySet>>;

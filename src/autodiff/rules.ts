@@ -10,6 +10,7 @@ import { linear } from './rules/linear.ts';
 import { movement } from './rules/movement.ts';
 import { normalization } from './rules/normalization.ts';
 import { pooling } from './rules/pooling.ts';
+import { quantization } from './rules/quantization.ts';
 import { recurrent } from './rules/recurrent.ts';
 import { reduction } from './rules/reduction.ts';
 import { resize } from './rules/resize.ts';
@@ -30,6 +31,7 @@ export const rules: RuleTable = {
   ...deformable,
   ...recurrent,
   ...classification,
+  ...quantization,
 };
 
 /** The rule of an operator as that operator set defines it; undefined if there is none. */

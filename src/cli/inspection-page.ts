@@ -112,6 +112,7 @@ function showGradient({
   nodes,
   operators,
   depth,
+  rounded,
   ...found
 }: Gradient): string[] {
   const sizes = Object.entries(dims).map(([name, size]) => `${name}=${size}`);
@@ -121,7 +122,11 @@ function showGradient({
   ].join(' ');
   const head = [`of ${output} with respect to ${wrt}${where ? `, ${where}` : ''}`];
   if (found.reason !== undefined) return [...head, `cannot be told: ${found.reason}`];
-  const path = [`nodes of the longest chain: ${depth}`, ...columns(operators ?? {})];
+  const path = [
+    ...(rounded ? [`rounding to integers counts as the identity (${rounded})`] : []),
+    `nodes of the longest chain: ${depth}`,
+    ...columns(operators ?? {}),
+  ];
   if (found.possible)
     return [...head, `yes: every node on the path has a rule (${nodes})`, ...path];
   if (nodes === 0) return [...head, `no: ${output} does not depend on ${wrt}`];

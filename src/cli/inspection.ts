@@ -8,8 +8,8 @@ import { suspicions } from '../card/suspicions.ts';
 import { UserError } from '../errors.ts';
 import { modelOutput, type ModelInput, type ModelOutput } from '../onnx/dims.ts';
 import { isFloat } from '../onnx/dtype.ts';
-import type { Graph } from '../onnx/graph.ts';
-import { byteLength, initializerOf } from '../onnx/initializer.ts';
+import { valueOf, type Graph } from '../onnx/graph.ts';
+import { initializerOf, weightsAmong } from '../onnx/initializer.ts';
 import { opsetOf, readModel, type OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { checkModel, type Check } from '../pipeline/check.ts';
@@ -17,7 +17,6 @@ import { estimateStep, type Estimate } from '../pipeline/estimate.ts';
 import { isFolder } from '../files/read.ts';
 import { graphFor, loadModel, type Model } from '../pipeline/model.ts';
 import { resolveGraph } from '../session/resolve.ts';
-import { sizeOf } from '../tensor/tensor.ts';
 import type { InspectValues } from './commands/inspect.ts';
 import { page } from './inspection-page.ts';
 import type { Io } from './io.ts';
@@ -67,6 +66,8 @@ export interface Gradient {
   readonly operators?: Counts;
   /** Nodes of the longest chain among them. */
   readonly depth?: number;
+  /** Values on the path that are rounded to integers, which gradients pass straight through. */
+  readonly rounded?: number;
   readonly obstacles?: readonly Obstacle[];
   /** Why it cannot even be tried. */
   readonly reason?: string;
@@ -102,10 +103,7 @@ async function inspection(file: string, values: InspectValues): Promise<Inspecti
     opset: opsetOf(proto) ?? null,
     inputs,
     outputs,
-    parameters: {
-      count: constants.reduce((n, t) => n + (isFloat(t.dtype) ? sizeOf(t.shape) : 0), 0),
-      bytes: constants.reduce((n, t) => n + byteLength(t), 0),
-    },
+    parameters: weightsAmong(constants),
     operators: countOperators([
       ...(proto.graph?.node ?? []),
       ...proto.functions.flatMap((f) => f.node),
@@ -187,6 +185,7 @@ async function gradientOf(
       nodes: path.nodes.length,
       operators: countOperators(path.nodes),
       depth: depth(path),
+      rounded: [...path.values].filter((name) => !isFloat(valueOf(graph, name).dtype)).length,
     };
     return { gradient: { ...sizes, possible, output, wrt, ...facts, obstacles: found }, graph };
   } catch (error) {

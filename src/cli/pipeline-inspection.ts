@@ -5,9 +5,8 @@ import { obstacles, type Obstacle } from '../autodiff/obstacles.ts';
 import type { Card } from '../card/card.ts';
 import { UserError } from '../errors.ts';
 import type { ModelInput } from '../onnx/dims.ts';
-import { isFloat } from '../onnx/dtype.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { byteLength, initializerOf } from '../onnx/initializer.ts';
+import { initializerOf, weightsAmong } from '../onnx/initializer.ts';
 import { opsetOf, readModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { canvasFor, refuseOtherSize, seenSize, usualSize, type Size } from '../pipeline/canvas.ts';
@@ -15,7 +14,6 @@ import { decoderFor, encoderFor } from '../pipeline/latent/autoencoder.ts';
 import { estimatePipeline, type PipelineEstimate } from '../pipeline/latent/estimate.ts';
 import { promptCondition } from '../pipeline/latent/prompt.ts';
 import { graphFor, loadModel, type Model } from '../pipeline/model.ts';
-import { sizeOf } from '../tensor/tensor.ts';
 import { openTokenizer } from '../text/tokenizer.ts';
 import type { InspectValues } from './commands/inspect.ts';
 import type { Io } from './io.ts';
@@ -130,10 +128,7 @@ async function partOf(
     file: pathIn(file),
     opset: opsetOf(onnx.proto) ?? null,
     inputs: modelInputs(onnx),
-    parameters: {
-      count: constants.reduce((n, t) => n + (isFloat(t.dtype) ? sizeOf(t.shape) : 0), 0),
-      bytes: constants.reduce((n, t) => n + byteLength(t), 0),
-    },
+    parameters: weightsAmong(constants),
     ...(resolve && { gradient: gradientOf(await resolve()) }),
   };
 }

@@ -37,3 +37,11 @@ export function dtypeOf(code: number, where: string): DType {
 export function isFloat(dtype: DType): boolean {
   return dtype === 'float32' || dtype === 'float16' || dtype === 'float64' || dtype === 'bfloat16';
 }
+
+/** The least and the most that an integer type holds; exact up to 32 bits. */
+export function integerRange(dtype: DType): { least: number; most: number } {
+  const values = 2 ** (8 * dtypes[dtype].bytes);
+  return dtype.startsWith('u')
+    ? { least: 0, most: values - 1 }
+    : { least: -values / 2, most: values / 2 - 1 };
+}

@@ -12,16 +12,28 @@ type Count = (inputs: readonly Shape[], output: Shape, node: NodeProto) => numbe
 
 /** Multiplications and additions; every other operator moves memory rather than computes. */
 const counts: Readonly<Record<string, Count>> = {
-  // Every output takes a window of input channels a group; the kernel is [out, in/group, ...].
-  Conv: ([, w = []], y) => 2 * sizeOf(y) * sizeOf(w.slice(1)),
+  Conv: ([, w = []], y) => convolution(w, y),
+  ConvInteger: ([, w = []], y) => convolution(w, y),
+  QLinearConv: ([, , , w = []], y) => convolution(w, y),
   // Every input is spread over a window; the kernel is [in, out/group, ...].
   ConvTranspose: ([x = [], w = []]) => 2 * sizeOf(x) * sizeOf(w.slice(1)),
-  MatMul: ([a = []], y) => 2 * sizeOf(y) * (a.at(-1) ?? 1),
+  MatMul: product,
+  MatMulInteger: product,
+  QLinearMatMul: product,
   Gemm: ([a = []], y) => (2 * sizeOf(y) * sizeOf(a)) / (y[0] ?? 1),
   Einsum: (inputs, _, node) => 2 * lettersSize(inputs, stringAttr(node, 'equation', '')),
   // Q Kᵀ and P V. With heads folded into channels, [N,L,C], channels hold all of them.
   Attention: ([q = [], k = []]) => 4 * sizeOf(q) * (k.at(-2) ?? 1),
 };
+
+/** Every output takes a window of input channels a group; the kernel is [out, in/group, ...]. */
+function convolution(kernel: Shape, y: Shape): number {
+  return 2 * sizeOf(y) * sizeOf(kernel.slice(1));
+}
+
+function product([a = []]: readonly Shape[], y: Shape): number {
+  return 2 * sizeOf(y) * (a.at(-1) ?? 1);
+}
 
 /** Floating-point operations of one run; 2 a multiply-add. */
 export function flopsOf(graph: Graph): number {

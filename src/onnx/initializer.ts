@@ -5,7 +5,7 @@ import { readRange } from '../files/range.ts';
 import { isFile } from '../files/read.ts';
 import { showShape, sizeOf } from '../tensor/tensor.ts';
 import { fileBeside, keepTogether } from './external.ts';
-import { dtypeOf, dtypes, type DType } from './dtype.ts';
+import { dtypeOf, dtypes, isFloat, type DType } from './dtype.ts';
 import { halfValues } from './half.ts';
 
 /** A constant; its little-endian bytes are only fetched when asked for. */
@@ -19,6 +19,17 @@ export interface Initializer {
 
 export function byteLength(t: { dtype: DType; shape: readonly number[] }): number {
   return sizeOf(t.shape) * dtypes[t.dtype].bytes;
+}
+
+/** How many weights there are among constants, bytes being quantized ones, and the bytes of them all. */
+export function weightsAmong(constants: readonly Initializer[]): { count: number; bytes: number } {
+  const weights = constants.filter(
+    ({ dtype }) => isFloat(dtype) || dtype === 'int8' || dtype === 'uint8',
+  );
+  return {
+    count: weights.reduce((n, t) => n + sizeOf(t.shape), 0),
+    bytes: constants.reduce((n, t) => n + byteLength(t), 0),
+  };
 }
 
 /**

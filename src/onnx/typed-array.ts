@@ -15,6 +15,10 @@ export function typedArray(list: readonly number[] | Float32Array, dtype: DType)
       return BigInt64Array.from(Array.from(list, BigInt));
     case 'int32':
       return Int32Array.from(list);
+    case 'int16':
+      return Int16Array.from(list);
+    case 'int8':
+      return Int8Array.from(list);
     case 'bool':
     case 'uint8':
       return Uint8Array.from(list);

@@ -9,13 +9,18 @@ import { relativeError } from '../helpers/random.ts';
 import { runGraph } from '../helpers/run.ts';
 import { classification } from './cases/classification.ts';
 import { normalization } from './cases/normalization.ts';
+import { quantization } from './cases/quantization.ts';
 import { recurrent } from './cases/recurrent.ts';
 import { warping } from './cases/warping.ts';
 import { feedsOf, forwardGraph, wrtOf, type LawCase } from './law.ts';
 
-const expanding = [...warping, ...recurrent, ...classification, ...normalization].filter(
-  (c) => ruleFor(c.operator, c.opset ?? 17)?.expand,
-);
+const expanding = [
+  ...warping,
+  ...recurrent,
+  ...classification,
+  ...normalization,
+  ...quantization,
+].filter((c) => ruleFor(c.operator, c.opset ?? 17)?.expand);
 
 test.each(expanding.map((c): [string, LawCase] => [`${c.operator}: ${c.name}`, c]))(
   '%s',

@@ -1,7 +1,9 @@
 /** Every gradient rule against differences, on every case of its family. */
 import { describe, expect, test } from 'vitest';
+import { activeNodes } from '../../src/autodiff/gradients.ts';
 import { noGradient, type Rule } from '../../src/autodiff/rule.ts';
 import { rules } from '../../src/autodiff/rules.ts';
+import type { Value } from '../../src/onnx/graph.ts';
 import { printGraph } from '../helpers/print.ts';
 import { attention } from './cases/attention.ts';
 import { classification } from './cases/classification.ts';
@@ -13,6 +15,7 @@ import { linear } from './cases/linear.ts';
 import { movement } from './cases/movement.ts';
 import { normalization } from './cases/normalization.ts';
 import { pooling } from './cases/pooling.ts';
+import { quantization } from './cases/quantization.ts';
 import { recurrent } from './cases/recurrent.ts';
 import { reduction } from './cases/reduction.ts';
 import { resize } from './cases/resize.ts';
@@ -43,6 +46,7 @@ const families: Record<string, LawCase[]> = {
   warping,
   recurrent,
   classification,
+  quantization,
 };
 const cases = Object.values(families).flat();
 
@@ -61,16 +65,17 @@ describe.each(Object.entries(families))('%s', (_, family) => {
   });
 });
 
-/** Input slots by operator that some case differentiates with respect to. */
+/** Input slots by operator that gradients of some case pass. */
 function slotsWithCases(): Set<string> {
   return new Set(
-    cases.flatMap((c) =>
-      forwardGraph(c).nodes.flatMap((node) =>
-        node.input.flatMap((name, slot) =>
-          wrtOf(c).includes(name) && node.opType === c.operator ? [`${node.opType} ${slot}`] : [],
-        ),
-      ),
-    ),
+    cases.flatMap((c) => {
+      const graph = forwardGraph(c);
+      const { values } = activeNodes(graph, [(graph.outputs[0] as Value).name], wrtOf(c));
+      return graph.nodes
+        .filter((node) => node.opType === c.operator)
+        .flatMap((node) => node.input.flatMap((name, i) => (values.has(name) ? [i] : [])))
+        .map((slot) => `${c.operator} ${slot}`);
+    }),
   );
 }
 

@@ -14,6 +14,17 @@ function oneNode(type: string, shapes: number[][], attributes: Attributes, opset
   b.output(b.op(type, inputs, attributes), 'y');
   return b.graph;
 }
+
+/** The largest of four integers, which stand for reals. */
+function pooledIntegers(): Graph {
+  const b = new GraphBuilder(emptyGraph('model', 17));
+  const scale = b.constant(0.5);
+  const integers = b.op('QuantizeLinear', [b.input('x0', 'float32', [1, 1, 4, 4]), scale]);
+  const largest = b.op('MaxPool', [integers], { kernel_shape: [2, 2], strides: [2, 2] });
+  b.output(b.op('DequantizeLinear', [largest, scale]), 'y');
+  return b.graph;
+}
+
 const heads = [1, 2, 3, 4];
 const recurrent = (gates: number): number[][] => [
   [3, 2, 4],
@@ -65,6 +76,19 @@ test.each<[string, Graph]>([
   [
     'its input and forget gates are coupled',
     oneNode('LSTM', lstm, { hidden_size: 2, input_forget: 1 }),
+  ],
+  ['no gradient rule for quantized values', pooledIntegers()],
+  [
+    'its scales are those of blocks',
+    oneNode(
+      'QuantizeLinear',
+      [
+        [4, 2],
+        [2, 2],
+      ],
+      { axis: 0, block_size: 2 },
+      21,
+    ),
   ],
   ['its activation is Affine', oneNode('RNN', rnn, { hidden_size: 2, activations: ['Affine'] })],
 ])('%s', (reason, graph) => expect(() => differentiate(graph, { wrt: 'x0' })).toThrow(reason));

@@ -8,7 +8,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import {
   AttributeProtoSchema,
@@ -24,8 +24,12 @@ import { encodeGraph, encodeModel, writeGraph } from '../../src/onnx/write.ts';
 import { resolveGraph } from '../../src/session/resolve.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { runGraph } from '../helpers/run.ts';
-import { dsg } from './harness.ts';
-import { writeModel } from './models.ts';
+import { dsg, expectDone, restore, writePicture } from './harness.ts';
+import { writeModel, writeShrinking } from './models.ts';
+
+interface Measured {
+  readonly result: { readonly psnr: number };
+}
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder, name);
@@ -184,5 +188,33 @@ describe('inspect warns of', () => {
   it('latents', async () => {
     const file = writeModel(at('latent.onnx'), (b, x, t) => b.mul(x, t), { channels: 4 });
     expect(await warnings(file)).toMatch(/4 channels are latents/);
+  });
+});
+
+describe('a quantized network', () => {
+  const shrinking = writeShrinking(at('shrinking.onnx'));
+  const quantized = writeModel(at('quantized.onnx'), (b, x, t) => {
+    const [bytes, scale, point] = b.ops('DynamicQuantizeLinear', [x], {}, 3);
+    return b.mul(b.op('DequantizeLinear', [bytes, scale, point]), t);
+  });
+
+  it('is inspected as what it is', async () => {
+    const { stdout } = await dsg(['inspect', quantized]);
+    expect(stdout).toContain('yes: every node on the path has a rule (3)');
+    expect(stdout).toContain('rounding to integers counts as the identity (1)');
+  });
+
+  it('restores nearly as the network in floats does', async () => {
+    const photo = await writePicture(at('photo.png'), 16, 0);
+    const psnr = async (model: string): Promise<number> => {
+      const args = [photo, '--task', 'inpaint', '--simulate', '--steps', '5', '--json'];
+      const done = await restore([...args, '--model', model, '-o', at(`out/${basename(model)}`)]);
+      expectDone(done);
+      const { results } = JSON.parse(done.stdout) as { results: [{ metrics: Measured }] };
+      return results[0].metrics.result.psnr;
+    };
+    const [floats, integers] = [await psnr(shrinking), await psnr(quantized)];
+    expect(integers).not.toBe(floats);
+    expect(Math.abs(integers - floats)).toBeLessThan(0.2);
   });
 });

@@ -1,7 +1,16 @@
 /** Gradients of elementwise operators. g: gradient of the output, y: the output. */
+import { isFloat } from '../../onnx/dtype.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { constantInputs } from '../constant-inputs.ts';
-import { every, noGradient, rule, unless, type RuleContext, type RuleTable } from '../rule.ts';
+import {
+  every,
+  noGradient,
+  passingIntegers,
+  rule,
+  unless,
+  type RuleContext,
+  type RuleTable,
+} from '../rule.ts';
 import { floatAttr, stringAttr } from '../../onnx/attributes.ts';
 
 const num = (c: RuleContext, value: number): Value => c.b.scalar(value, c.x);
@@ -130,14 +139,14 @@ export const elementwise: RuleTable = {
   Max: every(extreme),
   Min: every(extreme),
   Neg: rule(({ b, g }) => b.neg(g)),
-  Identity: rule(({ g }) => g),
+  Identity: passingIntegers(rule(({ g }) => g)),
   // Outside of training a Dropout passes its input through.
   Dropout: unless(
     (v) =>
       constantInputs(2)(v) ?? (v.constant(2)?.[0] ? 'training mode draws at random' : undefined),
     rule(({ g }) => g, null),
   ),
-  Cast: rule(({ b, g, x }) => b.cast(g, x.dtype)),
+  Cast: passingIntegers(rule(({ b, g, x }) => (isFloat(x.dtype) ? b.cast(g, x.dtype) : g))),
 
   // Powers and logarithms
   Exp: rule(({ b, g, y }) => b.mul(g, y)),

@@ -5,9 +5,17 @@ import { fullPads, sliceSpan } from '../../onnx/infer/movement.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { adjointAlong, eye, positions } from '../adjoint.ts';
 import { constantInputs } from '../constant-inputs.ts';
-import { every, noGradient, rule, unless, type RuleContext, type RuleTable } from '../rule.ts';
+import {
+  every,
+  noGradient,
+  passingIntegers,
+  rule,
+  unless,
+  type RuleContext,
+  type RuleTable,
+} from '../rule.ts';
 
-const asInput = rule(({ b, g, x }) => b.reshape(g, x.shape));
+const asInput = passingIntegers(rule(({ b, g, x }) => b.reshape(g, x.shape)));
 
 function transposeInput({ b, g, node }: RuleContext): Value {
   const axes = [...g.shape.keys()];
@@ -115,25 +123,27 @@ export const movement: RuleTable = {
   Flatten: asInput,
   Squeeze: asInput,
   Unsqueeze: asInput,
-  Transpose: rule(transposeInput),
-  DepthToSpace: rule(depthToSpaceInput),
+  Transpose: passingIntegers(rule(transposeInput)),
+  DepthToSpace: passingIntegers(rule(depthToSpaceInput)),
   // Turned round once more, everything is where it was.
   ReverseSequence: rule(({ b, g, w, node }) =>
     b.op('ReverseSequence', [g, w], plainAttributes(node)),
   ),
-  SpaceToDepth: rule(({ b, g, node }) =>
-    b.op('DepthToSpace', [g], { blocksize: intAttr(node, 'blocksize', 1), mode: 'DCR' }),
+  SpaceToDepth: passingIntegers(
+    rule(({ b, g, node }) =>
+      b.op('DepthToSpace', [g], { blocksize: intAttr(node, 'blocksize', 1), mode: 'DCR' }),
+    ),
   ),
 
   // Parts and wholes
-  Concat: every(concatInput),
+  Concat: passingIntegers(every(concatInput)),
   Split: { ...rule(splitInput), allOutputs: true },
-  Slice: unless(constantInputs(1, 2, 3, 4), rule(sliceInput)),
+  Slice: passingIntegers(unless(constantInputs(1, 2, 3, 4), rule(sliceInput))),
   Pad: unless(constantInputs(1, 3), rule(padInput, null, padValue)),
   Trilu: rule((c) => c.b.op('Trilu', [c.g, c.input(1)], { upper: intAttr(c.node, 'upper', 1) })),
 
   // Copies
-  Expand: rule(({ g }) => g),
+  Expand: passingIntegers(rule(({ g }) => g)),
   Tile: rule(tileInput),
 
   // What depends on shapes or positions alone, or is drawn at random

@@ -7,6 +7,7 @@ import { elementwise } from './elementwise.ts';
 import type { Infer, TensorType } from './infer.ts';
 import { linear } from './linear.ts';
 import { movement } from './movement.ts';
+import { quantization } from './quantization.ts';
 import { reduction } from './reduction.ts';
 
 const inference: Record<string, Infer> = {
@@ -15,6 +16,7 @@ const inference: Record<string, Infer> = {
   ...reduction,
   ...linear,
   ...attention,
+  ...quantization,
 };
 
 /** A node that is to be, and what messages call it. */
