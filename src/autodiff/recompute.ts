@@ -128,7 +128,8 @@ function repeated(graph: Graph, backward: readonly NodeProto[], plan: Plan): Nod
       plan.copied.add(copy);
       graph.values.set(copy, { ...valueOf(graph, o), name: copy });
     }
-    nodes.push(amend(NodeProtoSchema, node, { name: node.name + suffix, input, output }));
+    const again = `${node.name || name}${suffix}`;
+    nodes.push(amend(NodeProtoSchema, node, { name: again, input, output }));
     return copies.get(name) as string;
   };
   for (const node of backward) {

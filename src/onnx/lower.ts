@@ -59,7 +59,7 @@ function groupNormalization(
     out.push(
       create(NodeProtoSchema, {
         opType,
-        name: `${node.name}/${opType}${part && `.${part}`}`,
+        name: `${node.name || base}/${opType}${part && `.${part}`}`,
         input,
         output: [output],
         attribute: makeAttributes(attributes),
