@@ -82,10 +82,10 @@ function freeScope(graph: Graph, network: Graph, scope: string): string {
   }
 }
 
-type Rename = (name: string) => string;
+export type Rename = (name: string) => string;
 
 /** A node under new names, which go into the bodies of If, Loop and Scan as well. */
-function renameNode(node: NodeProto, renamed: Rename, scope: string): NodeProto {
+export function renameNode(node: NodeProto, renamed: Rename, scope: string): NodeProto {
   const outside = amend(NodeProtoSchema, node, {
     name: `${scope}/${node.name || node.output[0]}`,
     input: node.input.map(renamed),

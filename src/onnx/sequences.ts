@@ -1,11 +1,12 @@
 /**
  * Sequences of tensors, as PyTorch's dynamo exporter leaves them when it does not optimise: `chunk`
- * and `unbind` become SplitToSequence and SequenceAt. Written as plain tensors here, since a
- * sequence has no shape that could be resolved.
+ * and `unbind` become SplitToSequence and SequenceAt; scripted lists grow by SequenceInsert. Written
+ * as plain tensors here, since a sequence has no shape that could be resolved.
  */
 import { create } from '@bufbuild/protobuf';
 import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
 import { hasAttr, intAttr, makeAttributes, type Attributes } from './attributes.ts';
+import { reads } from './graph.ts';
 import { initializerFrom, numbers, type Initializer } from './initializer.ts';
 
 /** What is known of a sequence: its tensors by position, and how many where that is known. */
@@ -84,6 +85,10 @@ export function unrollSequences(
       sequences.set(output, { length: parts.length, at: (i) => parts[i] ?? '' });
       return false;
     }
+    if (node.opType === 'SequenceEmpty') {
+      sequences.set(output, { length: 0, at: () => '' });
+      return false;
+    }
     if (node.opType === 'SplitToSequence') {
       const made = split(node);
       if (made) sequences.set(output, made);
@@ -97,6 +102,22 @@ export function unrollSequences(
         const [index] = integers(second) ?? [];
         if (index === undefined || (index < 0 && length === undefined)) return false;
         emit('Identity', [at(index < 0 ? index + (length ?? 0) : index)], output);
+        return true;
+      }
+      case 'Identity':
+        sequences.set(output, sequence);
+        return false;
+      case 'SequenceInsert': {
+        const [position] = node.input[2] ? (integers(node.input[2]) ?? []) : [length];
+        if (length === undefined || position === undefined) return false;
+        const place = position < 0 ? position + length : position;
+        const parts = Array.from({ length }, (_, i) => at(i)).toSpliced(place, 0, second ?? '');
+        sequences.set(output, { length: parts.length, at: (i) => parts[i] ?? '' });
+        return false;
+      }
+      case 'SequenceLength': {
+        if (length === undefined) return false;
+        emit('Identity', [constant(`${output}/length`, [length], [])], output);
         return true;
       }
       case 'ConcatFromSequence': {
@@ -118,6 +139,22 @@ export function unrollSequences(
     }
   };
   for (const node of nodes) if (node.domain !== '' || !unrolled(node)) out.push(node);
-  const read = new Set(out.flatMap((node) => node.input));
-  return out.filter(({ output: [made = ''] }) => !sequences.has(made) || read.has(made));
+  return withoutUnread(out, sequences);
+}
+
+/** Backwards, since what makes a sequence may read another. */
+function withoutUnread(
+  nodes: readonly NodeProto[],
+  sequences: ReadonlyMap<string, unknown>,
+): NodeProto[] {
+  const read = new Set<string>();
+  return nodes
+    .toReversed()
+    .filter((node) => {
+      const [made = ''] = node.output;
+      const kept = !sequences.has(made) || read.has(made);
+      if (kept) for (const name of reads(node)) read.add(name);
+      return kept;
+    })
+    .toReversed();
 }

@@ -9,6 +9,7 @@ import { UserError } from '../errors.ts';
 import type { Bindings } from '../onnx/dims.ts';
 import { dtypes, type DType } from '../onnx/dtype.ts';
 import type { Graph } from '../onnx/graph.ts';
+import { unrollLoops } from '../onnx/loops.ts';
 import type { OnnxModel } from '../onnx/read.ts';
 import { assemble, exposeAll, exposeShapes, lowerInlined, makeSkeleton } from '../onnx/skeleton.ts';
 import { encodeModel } from '../onnx/write.ts';
@@ -16,8 +17,8 @@ import { showShape } from '../tensor/tensor.ts';
 
 type Types = Map<string, { dtype: DType; shape: number[] }>;
 
-/** Inlining a function can bring new shape arithmetic, which the next pass folds. */
-const mostPasses = 4;
+/** Functions inlined and loops written out can bring new shape arithmetic, which the next pass folds. */
+const mostPasses = 8;
 
 /**
  * The graph of a model with the given input sizes: constants folded, shape arithmetic gone, local
@@ -34,15 +35,30 @@ export async function resolveGraph(
   let proto = skeleton.proto;
   let open: string[] = [];
   for (let pass = 0; pass < mostPasses; pass++) {
-    proto = lowerInlined(await folded(proto, model.where));
+    const flat = await folded(proto, model.where);
+    const straight = unrollLoops(flat);
+    proto = lowerInlined(straight);
+    if (straight !== flat && pass + 1 < mostPasses) continue;
     const seen = await valueTypes(proto, model.where);
     if (seen.open.length === 0) return assemble(proto, seen.types, skeleton);
     open = seen.open;
   }
-  throw new UserError(
-    `${model.where}: shapes that depend on data: ${open.slice(0, 5).join(', ')}${open.length > 5 ? `, and ${open.length - 5} more` : ''}`,
-    { hint: 'only models whose shapes follow from the shapes of their inputs can be used' },
-  );
+  throw openShapes(model.where, open, proto);
+}
+
+function openShapes(where: string, open: readonly string[], { graph }: ModelProto): UserError {
+  const listed = (names: readonly string[], most: number): string =>
+    `${names.slice(0, most).join(', ')}${names.length > most ? `, and ${names.length - most} more` : ''}`;
+  const control = (graph?.node ?? [])
+    .filter((n) => n.opType === 'If' || n.opType === 'Loop')
+    .map((n) => `${n.opType} ${n.name || n.output[0]}`);
+  const reason =
+    control.length > 0
+      ? `of ${listed(control, 3)} the branch or the number of rounds is not known: export the model with it fixed`
+      : 'only models whose shapes follow from the shapes of their inputs can be used';
+  return new UserError(`${where}: shapes that depend on data: ${listed(open, 5)}`, {
+    hint: reason,
+  });
 }
 
 /** One pass of ONNX Runtime's basic optimizations, which write standard operators only. */

@@ -8,49 +8,17 @@ import {
   type ModelProto,
   type NodeProto,
 } from 'onnx-buf';
-import * as ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { differentiate } from '../../src/autodiff/differentiate.ts';
-import type { Graph, Value } from '../../src/onnx/graph.ts';
-import { initializerFrom } from '../../src/onnx/initializer.ts';
-import { parseModel, type OnnxModel } from '../../src/onnx/read.ts';
+import { dtypes } from '../../src/onnx/dtype.ts';
+import type { Value } from '../../src/onnx/graph.ts';
 import { encodeGraph, encodeModel } from '../../src/onnx/write.ts';
 import { resolveGraph } from '../../src/session/resolve.ts';
 import { graphOf, node } from '../helpers/onnx.ts';
-import { randomTensor } from '../helpers/random.ts';
-import { runGraph } from '../helpers/run.ts';
+import { modelIn, sameWhenResolved, withIntegers } from '../helpers/resolved.ts';
 
 const x: Value = { name: 'x', dtype: 'float32', shape: [2, 6, 3] };
 const y = (...shape: number[]): Value => ({ name: 'y', dtype: 'float32', shape });
-const from = { folder: '.', where: 'model' };
-const read = (bytes: Uint8Array): OnnxModel => parseModel(bytes, from);
-
-/** Integers as initializers: a scalar where a number is given, else a vector. */
-function withIntegers(graph: Graph, integers: Record<string, number | number[]>): Graph {
-  for (const [name, value] of Object.entries(integers)) {
-    const list = [value].flat();
-    const shape = typeof value === 'number' ? [] : [list.length];
-    const bytes = BigInt64Array.from(list.map(BigInt));
-    graph.initializers.set(name, initializerFrom('int64', shape, bytes));
-  }
-  return graph;
-}
-
-/** What ONNX Runtime makes of the file as it is. */
-async function asItIs(bytes: Uint8Array): Promise<{ shape: number[]; data: Float32Array }> {
-  const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 4 });
-  const { data } = randomTensor('x', x.shape);
-  const { y } = await session.run({ x: new ort.Tensor('float32', data, [...x.shape]) });
-  await session.release();
-  return { shape: [...(y as ort.Tensor).dims], data: (y as ort.Tensor).data as Float32Array };
-}
-
-async function sameWhenResolved(bytes: Uint8Array): Promise<Graph> {
-  const graph = await resolveGraph(read(bytes));
-  const results = await runGraph(graph, { x: randomTensor('x', x.shape) });
-  expect(results['y']).toEqual(await asItIs(bytes));
-  return graph;
-}
 
 const split = (inputs: string[], attributes: Record<string, number>): NodeProto =>
   node('SplitToSequence', inputs, ['s'], attributes);
@@ -91,9 +59,33 @@ describe('sequences', () => {
         node('ConcatFromSequence', ['s'], ['y'], { axis: 1, new_axis: 1 }),
       ],
     ],
+    [
+      'grown at its end and in its middle',
+      y(3, 2, 6, 3),
+      [
+        node('SequenceEmpty', [], ['none']),
+        node('SequenceInsert', ['none', 'x'], ['a']),
+        node('Neg', ['x'], ['n']),
+        node('SequenceInsert', ['a', 'n'], ['b']),
+        node('Identity', ['b'], ['same']),
+        node('Sin', ['x'], ['sine']),
+        node('SequenceInsert', ['same', 'sine', 'last'], ['s']),
+        node('ConcatFromSequence', ['s'], ['y'], { axis: 0, new_axis: 1 }),
+      ],
+    ],
+    [
+      'counted',
+      y(2, 6, 3),
+      [
+        split(['x', 'sizes'], { axis: 1 }),
+        node('SequenceLength', ['s'], ['n']),
+        node('Cast', ['n'], ['factor'], { to: dtypes.float32.code }),
+        node('Mul', ['x', 'factor'], ['y']),
+      ],
+    ],
   ])('%s', async (_, out, nodes) => {
     const bytes = encodeGraph(withIntegers(graphOf(17, [x], [out], nodes), integers));
-    const graph = await sameWhenResolved(bytes);
+    const graph = await sameWhenResolved(bytes, x);
     expect(graph.nodes.filter((n) => n.opType.includes('Sequence'))).toEqual([]);
     expect(() => differentiate(graph, { wrt: 'x' })).not.toThrow();
   });
@@ -102,7 +94,7 @@ describe('sequences', () => {
     const k: Value = { name: 'k', dtype: 'int64', shape: [] };
     const nodes = [split(['x', 'sizes'], { axis: 1 }), at('k')];
     const graph = withIntegers(graphOf(17, [x, k], [y(2, 3, 3)], nodes), integers);
-    await expect(resolveGraph(read(encodeGraph(graph)))).rejects.toThrow("'s' is not a tensor");
+    await expect(resolveGraph(modelIn(encodeGraph(graph)))).rejects.toThrow("'s' is not a tensor");
   });
 });
 
@@ -150,13 +142,13 @@ describe('local functions', () => {
     }),
   ];
   const model = (nodes: NodeProto[]): ModelProto => {
-    const { proto } = read(encodeGraph(graphOf(17, [x], [y(2, 3, 3)], nodes)));
+    const { proto } = modelIn(encodeGraph(graphOf(17, [x], [y(2, 3, 3)], nodes)));
     return Object.assign(proto, { functions, opsetImport });
   };
 
   test('nested, with attributes and sequences inside, are inlined and differentiate', async () => {
     const bytes = encodeModel(model([call('Gated', ['x'], ['y'])]));
-    const graph = await sameWhenResolved(bytes);
+    const graph = await sameWhenResolved(bytes, x);
     expect(graph.nodes.filter((n) => n.domain === domain)).toEqual([]);
     const types = differentiate(graph, { wrt: 'x' }).outputs.map((o) => o.name);
     expect(types).toEqual(['y', 'x.gradient']);
@@ -164,6 +156,6 @@ describe('local functions', () => {
 
   test('one that is called but not there is refused', async () => {
     const bytes = encodeModel(model([call('Missing', ['x'], ['y'])]));
-    await expect(resolveGraph(read(bytes))).rejects.toThrow('Missing');
+    await expect(resolveGraph(modelIn(bytes))).rejects.toThrow('Missing');
   });
 });
