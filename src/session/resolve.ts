@@ -10,6 +10,7 @@ import type { Bindings } from '../onnx/dims.ts';
 import { dtypes, type DType } from '../onnx/dtype.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { unrollLoops } from '../onnx/loops.ts';
+import { withOwnNames } from '../onnx/own-names.ts';
 import type { OnnxModel } from '../onnx/read.ts';
 import { assemble, exposeAll, exposeShapes, lowerInlined, makeSkeleton } from '../onnx/skeleton.ts';
 import { encodeModel } from '../onnx/write.ts';
@@ -35,7 +36,7 @@ export async function resolveGraph(
   let proto = skeleton.proto;
   let open: string[] = [];
   for (let pass = 0; pass < mostPasses; pass++) {
-    const flat = await folded(proto, model.where);
+    const flat = withOwnNames(await folded(proto, model.where), proto, `/folded.${pass}`);
     const straight = unrollLoops(flat);
     proto = lowerInlined(straight);
     if (straight !== flat && pass + 1 < mostPasses) continue;
