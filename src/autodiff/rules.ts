@@ -14,6 +14,7 @@ import { quantization } from './rules/quantization.ts';
 import { recurrent } from './rules/recurrent.ts';
 import { reduction } from './rules/reduction.ts';
 import { resize } from './rules/resize.ts';
+import { transforms } from './rules/transforms.ts';
 import { warping } from './rules/warping.ts';
 
 export const rules: RuleTable = {
@@ -25,6 +26,7 @@ export const rules: RuleTable = {
   ...pooling,
   ...resize,
   ...linear,
+  ...transforms,
   ...normalization,
   ...attention,
   ...warping,

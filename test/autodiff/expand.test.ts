@@ -11,6 +11,7 @@ import { classification } from './cases/classification.ts';
 import { normalization } from './cases/normalization.ts';
 import { quantization } from './cases/quantization.ts';
 import { recurrent } from './cases/recurrent.ts';
+import { transforms } from './cases/transforms.ts';
 import { warping } from './cases/warping.ts';
 import { feedsOf, forwardGraph, wrtOf, type LawCase } from './law.ts';
 
@@ -20,6 +21,7 @@ const expanding = [
   ...classification,
   ...normalization,
   ...quantization,
+  ...transforms,
 ].filter((c) => ruleFor(c.operator, c.opset ?? 17)?.expand);
 
 test.each(expanding.map((c): [string, LawCase] => [`${c.operator}: ${c.name}`, c]))(

@@ -19,6 +19,7 @@ import { quantization } from './cases/quantization.ts';
 import { recurrent } from './cases/recurrent.ts';
 import { reduction } from './cases/reduction.ts';
 import { resize } from './cases/resize.ts';
+import { transforms } from './cases/transforms.ts';
 import { warping } from './cases/warping.ts';
 import {
   allForms,
@@ -41,6 +42,7 @@ const families: Record<string, LawCase[]> = {
   pooling,
   resize,
   linear,
+  transforms,
   normalization,
   attention,
   warping,

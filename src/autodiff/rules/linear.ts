@@ -109,52 +109,10 @@ function einsumOperand(c: RuleContext, slot: number): Value {
   );
 }
 
-// DFT
-
-const dftAxis = (c: NodeView): number => {
-  const rank = c.x.shape.length;
-  const byInput = c.graph.opset >= 20;
-  const axis = byInput ? (c.constant(2)?.[0] ?? -2) : intAttr(c.node, 'axis', 1);
-  return axis < 0 ? axis + rank : axis;
-};
-
-/**
- * The adjoint of a sum over e^(−2πikn/N) is the sum over e^(2πikn/N): N times the inverse
- * transform. A one-sided result is the head of a whole one, and a real input takes the real part.
- */
-function dftInput(c: RuleContext): Value {
-  const { b, x, g } = c;
-  const axis = dftAxis(c);
-  const size = x.shape[axis] as number;
-  const length = c.constant(1)?.[0] ?? size;
-  const inverse = intAttr(c.node, 'inverse', 0);
-  const whole = resized(c, g, axis, length);
-  const turned =
-    b.graph.opset >= 20
-      ? b.op('DFT', [whole, undefined, b.ints(axis)], { inverse: 1 - inverse })
-      : b.op('DFT', [whole], { axis, inverse: 1 - inverse });
-  const parts = x.shape.at(-1) as number;
-  const fitted = resized(c, resized(c, turned, axis, size), x.shape.length - 1, parts);
-  return b.scale(fitted, inverse ? 1 / length : length);
-}
-
-/** Zeros at the end of an axis, or what is beyond its new size cut off. */
-function resized({ b }: RuleContext, v: Value, axis: number, size: number): Value {
-  const by = size - (v.shape[axis] as number);
-  const pads = [...v.shape, ...v.shape].fill(0).with(v.shape.length + axis, by);
-  return by === 0 ? v : b.op('Pad', [v, b.ints(pads)]);
-}
-
-const dftObstacle = ({ node }: NodeView): string | undefined =>
-  intAttr(node, 'inverse', 0) && intAttr(node, 'onesided', 0)
-    ? 'inverse and one-sided at once'
-    : undefined;
-
 const gemmBias: SlotGradient = ({ b, g, node }) => b.scale(g, floatAttr(node, 'beta', 1));
 
 export const linear: RuleTable = {
   MatMul: rule(matMulLeft, matMulRight),
   Gemm: rule(gemmLeft, gemmRight, gemmBias),
   Einsum: unless(einsumObstacle, every(einsumOperand)),
-  DFT: unless(dftObstacle, rule(dftInput)),
 };

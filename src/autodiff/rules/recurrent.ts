@@ -164,6 +164,11 @@ function obstacleOf(cell: Cell): NonNullable<Rule['refuse']> {
       return 'its sequences may differ in length';
     if (floatAttr(node, 'clip', 0) !== 0) return 'it clips what its activations are given';
     if (intAttr(node, 'input_forget', 0) === 1) return 'its input and forget gates are coupled';
+    // PyTorch writes a projected LSTM so; ONNX has none, and ONNX Runtime does not run it.
+    const hidden = v.input(2)?.shape[2];
+    const sizes = [intAttr(node, 'hidden_size'), ...[5, 6].map((i) => v.input(i)?.shape[2])];
+    if (sizes.some((size) => size !== undefined && size !== hidden))
+      return 'its state and what it hands on differ in size';
     const directions = [...Array(v.w.shape[0] as number).keys()];
     const strange = directions
       .flatMap((d) => activationsOf(v, cell, d))

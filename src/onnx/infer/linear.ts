@@ -107,9 +107,24 @@ const dft: Infer = (c) => {
   const { dtype, shape } = need(c, 0);
   const named = c.opset < 20 ? intOf(c, 'axis', 1) : (c.constant(2)?.[0] ?? -2);
   const axis = axisOf(named, shape.length);
-  const length = c.constant(1)?.[0] ?? (shape[axis] as number);
+  const size = shape[axis] as number;
+  // Half a spectrum, of which the other half is the mirror image, gives real values.
+  if (intOf(c, 'onesided', 0) && intOf(c, 'inverse', 0)) {
+    const length = c.constant(1)?.[0] ?? 2 * (size - 1);
+    return [{ dtype, shape: shape.with(axis, length).with(-1, 1) }];
+  }
+  const length = c.constant(1)?.[0] ?? size;
   const kept = intOf(c, 'onesided', 0) ? Math.floor(length / 2) + 1 : length;
   return [{ dtype, shape: shape.with(axis, kept).with(-1, 2) }];
+};
+
+const stft: Infer = (c) => {
+  const { dtype, shape } = need(c, 0);
+  const [batch = 0, samples = 0] = shape;
+  const length = c.constant(3)?.[0] ?? need(c, 2).shape[0] ?? 1;
+  const frames = Math.floor((samples - length) / (c.constant(1)?.[0] ?? 1)) + 1;
+  const kept = intOf(c, 'onesided', 1) ? Math.floor(length / 2) + 1 : length;
+  return [{ dtype, shape: [batch, frames, kept, 2] }];
 };
 
 /** Every state, the last one, and the last cell of an LSTM. */
@@ -134,6 +149,7 @@ export const linear: Record<string, Infer> = {
   Gemm: gemm,
   Einsum: einsum,
   DFT: dft,
+  STFT: stft,
   LSTM: recurrent,
   GRU: recurrent,
   RNN: recurrent,

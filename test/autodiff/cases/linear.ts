@@ -1,5 +1,4 @@
 /** Law cases of matrix products, contractions and transforms. */
-import type { Attributes } from '../../../src/onnx/attributes.ts';
 import type { LawCase } from '../law.ts';
 
 const wave = (n: number): number[] => Array.from({ length: n }, (_, i) => Math.sin(1.7 * i + 0.3));
@@ -35,23 +34,6 @@ const einsum = (equation: string, ...shapes: number[][]): LawCase => ({
   operator: 'Einsum',
   inputs: Object.fromEntries(shapes.map((shape, i) => [`x${i}`, { shape }])),
   build: (g, x) => g.op('Einsum', Object.values(x), { equation }),
-});
-
-const dft = (
-  name: string,
-  shape: number[],
-  attributes: Attributes,
-  { length, axis }: { length?: number; axis?: number } = {},
-  opset = 17,
-): LawCase => ({
-  name: `${name}, opset ${opset}`,
-  operator: 'DFT',
-  inputs: { x: { shape } },
-  opset,
-  build: (g, { x }) => {
-    const count = length === undefined ? undefined : g.ints(length);
-    return g.op('DFT', [x, count, axis === undefined ? undefined : g.ints(axis)], attributes);
-  },
 });
 
 export const linear: LawCase[] = [
@@ -102,14 +84,4 @@ export const linear: LawCase[] = [
   einsum('ij,ij->', [2, 3], [2, 3]),
   einsum('bij,bjk->ik', [2, 3, 2], [2, 2, 3]),
   einsum('abc,cd,be->ade', [2, 3, 2], [2, 4], [3, 2]),
-  dft('real', [2, 6, 1], {}),
-  dft('complex', [2, 5, 2], {}),
-  dft('inverse', [2, 5, 2], { inverse: 1 }),
-  dft('axis 2', [1, 3, 4, 2], { axis: 2 }),
-  dft('longer than the axis', [2, 5, 2], {}, { length: 8 }),
-  dft('shorter than the axis', [2, 5, 1], {}, { length: 4 }),
-  dft('one-sided', [2, 6, 1], { onesided: 1 }),
-  dft('one-sided, odd', [2, 5, 1], { onesided: 1 }),
-  dft('real', [2, 3, 4, 1], {}, { axis: 1 }, 20),
-  dft('default axis, inverse', [2, 3, 4, 2], { inverse: 1 }, {}, 20),
 ];
