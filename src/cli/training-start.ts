@@ -30,6 +30,8 @@ export interface Start {
   readonly identity: string;
   /** The model that its weights are from. */
   readonly origin: string | undefined;
+  /** What its cards say that is not understood, or not of this file. */
+  readonly warnings: readonly string[];
 }
 
 /** Kinds of shapes if no number is given. */
@@ -126,7 +128,7 @@ const freeFields = new Set([
 ]);
 
 async function newNetwork(dataset: Dataset, values: TrainValues): Promise<Start> {
-  const { overrides } = await cardOverrides(values);
+  const { overrides, warnings } = await cardOverrides(values);
   const fixed = Object.keys(overrides).filter((name) => !freeFields.has(name.split('.')[0] ?? ''));
   if (fixed.length > 0)
     throw new UserError(`card: a new network has its own ${fixed.join(', ')}`, {
@@ -153,6 +155,7 @@ async function newNetwork(dataset: Dataset, values: TrainValues): Promise<Start>
     label,
     identity: JSON.stringify(shape),
     origin: undefined,
+    warnings,
   };
 }
 
@@ -169,7 +172,7 @@ async function givenNetwork(init: string, dataset: Dataset, values: TrainValues)
         hint: `leave out --init, or ${idle.join(', ')}`,
       },
     );
-  const { overrides } = await cardOverrides(values);
+  const { overrides, warnings } = await cardOverrides(values);
   const model = await loadModel(init, overrides);
   const { onnx, card } = model;
   const digest = await modelHash(model);
@@ -200,6 +203,7 @@ async function givenNetwork(init: string, dataset: Dataset, values: TrainValues)
     label: known && { input: known.input, null: known.null ?? 0 },
     identity: digest,
     origin: `${path.basename(init)}, SHA-256 ${digest}`,
+    warnings: [...warnings, ...model.warnings],
   };
 }
 

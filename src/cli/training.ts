@@ -79,6 +79,7 @@ async function takeSteps(run: Run, io: Io): Promise<number> {
   const began = trainer.state().step;
   const progress = openTrainingProgress(io, { steps, began, names, quiet });
   const report = openReport(io, { ...values, inputs: 1 }, () => progress.stop());
+  for (const warning of start.warnings) report.note(`note: ${warning}`);
   report.note(describe(trainer, dataset, start));
   const { [history]: changes } = run.settings;
   if (began > 0)

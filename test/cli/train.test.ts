@@ -141,6 +141,12 @@ describe('dsg train', () => {
     expect(loss('card')).not.toBe(loss('whole'));
   });
 
+  it('says what it does not understand of a card', async () => {
+    writeFileSync(at('strange.json'), JSON.stringify({ prediction: 'v', sort: 'odd' }));
+    const done = await train('odd', ['--steps', '1', '--card-file', at('strange.json')]);
+    expect(done.stderr).toMatch(/^note: .*strange\.json: .*sort/m);
+  });
+
   it('begins where there is nothing to resume', async () => {
     expectDone(await train('fresh', ['--steps', '1', '--resume']));
   });
