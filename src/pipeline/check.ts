@@ -6,8 +6,9 @@ import { openGraph, type Session, type SessionOptions } from '../session/session
 import { gaussian, noiseKey } from '../tensor/noise.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import type { Size } from './canvas.ts';
+import { classCondition, type Feeds } from './condition.ts';
 import { drawing } from './drawing.ts';
-import { timestepFeed } from './feeds.ts';
+import { stackFeeds, timestepFeed } from './feeds.ts';
 import { betasOf, graphFor, type Model } from './model.ts';
 
 /** What a card might have wrong, and the check can tell. */
@@ -137,9 +138,15 @@ function score(errors: readonly number[], linear: readonly number[]): number {
   return Math.exp(logs.reduce((sum, v) => sum + v, 0) / logs.length);
 }
 
+/** What a network that knows classes is told: none of them, or the first. */
+function toldTo(model: Model): Feeds {
+  const { classes } = model.card;
+  return classes ? classCondition(model, classes.null === undefined ? 0 : undefined).given : {};
+}
+
 /** The network alone, which gives what it predicts. */
 async function networkOf(model: Model, canvas: Size): Promise<Graph> {
-  const graph = await graphFor(model, 1, canvas);
+  const graph = await graphFor(model, 1, canvas, toldTo(model));
   const output = graph.outputs.filter((o) => o.name === model.card.output);
   return { ...graph, outputs: output };
 }
@@ -161,6 +168,7 @@ async function errorsOf(
     const feeds = {
       [card.inputs.x]: seen.x,
       ...timestepFeed(model, 1, nearest(ratios, sigma)),
+      ...stackFeeds([toldTo(model)]),
     };
     const output = (await session.run(feeds))[card.output] as Tensor;
     for (const kind of ['epsilon', 'v', 'x0'] as const)

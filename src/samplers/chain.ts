@@ -57,7 +57,7 @@ async function take(
   const guided = guidance.guides(step);
   const coming = denoise(x, step, { gradient: guided });
   // Drawn while the network runs, where that has a thread of its own: on a GPU it takes as long.
-  const drawn = draws ? noise(step, pass) : undefined;
+  const drawn = draws ? await drawnDuring(coming, () => noise(step, pass)) : undefined;
   const denoised = await coming;
   // A clip turns a NaN or infinity of eps into a plausible x0, so eps is looked at too.
   assertFinite('eps', denoised.eps, step);
@@ -80,6 +80,16 @@ async function take(
     : sample;
   assertFinite('x', next, step);
   return loss ? { step, x: next, x0, loss } : { step, x: next, x0 };
+}
+
+/** What is drawn; an error is thrown once the network has come to its end, which may not be cut short. */
+async function drawnDuring(coming: Promise<Denoised>, draw: () => Tensor): Promise<Tensor> {
+  try {
+    return draw();
+  } catch (error) {
+    await coming.catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Noise from the next step's level to this one's again: q(x_t | x') of the forward process. */

@@ -55,6 +55,22 @@ describe('a sampler', () => {
     expect(states[1]!.x).not.toEqual(plain.states[1]!.x);
   });
 
+  it('waits for the network where drawing noise fails', async () => {
+    let ended = false;
+    const slow: Denoise = async (x, step, want) => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      ended = true;
+      return denoise(x, step, want);
+    };
+    const noise = (): never => {
+      throw new UserError('no noise');
+    };
+    await expect(run(ddim({ eta: 1 })(input({ denoise: slow, noise })))).rejects.toThrow(
+      'no noise',
+    );
+    expect(ended).toBe(true);
+  });
+
   it('yields every step, noisiest first, and returns the last x', async () => {
     const { states, x } = await run(ddpm({ variance: 'fixed_small' })(input()));
     expect(states.map(({ step }) => step)).toEqual(steps);
