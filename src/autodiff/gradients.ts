@@ -147,15 +147,29 @@ export function propagate(
   const found = new Map(
     wrt.map((name) => {
       const gradient = total.get(name);
-      if (!gradient)
-        throw new UserError(
-          `${graph.name}: '${outputs.join("', '")}' does not depend on '${name}' through any differentiable path`,
-          { hint: 'every path between them rounds, compares or chooses, or there is none' },
-        );
+      if (!gradient) throw independent(graph, outputs, name, stop);
       return [name, gradient] as const;
     }),
   );
   return { found, backward };
+}
+
+/** What to say of a value that outputs do not depend on, and on which inputs they do. */
+function independent(
+  graph: Graph,
+  outputs: readonly string[],
+  name: string,
+  stop: ReadonlySet<string>,
+): UserError {
+  const others = graph.inputs
+    .filter((v) => isFloat(v.dtype) && !outputs.includes(v.name))
+    .filter((v) => activeNodes(graph, outputs, [v.name], stop).nodes.length > 0)
+    .map((v) => `'${v.name}'`);
+  const none = 'every path between them rounds, compares or chooses, or there is none';
+  return new UserError(
+    `${graph.name}: '${outputs.join("', '")}' does not depend on '${name}' through any differentiable path`,
+    { hint: others.length > 0 ? `${none}; it depends on ${others.join(', ')}` : none },
+  );
 }
 
 export interface Path {

@@ -68,10 +68,13 @@ export function showObstacles(where: string, found: readonly Obstacle[]): UserEr
     (o) =>
       `  ${o.operator.padEnd(width)}  opset ${o.opset}  node ${o.node}  ${o.shapes}  (${o.reason})`,
   );
+  const own = found.some((o) => o.operator.startsWith('com.microsoft.'));
   return new UserError(
     `${where}: cannot differentiate ${kinds} operator${kinds === 1 ? '' : 's'}\n${lines.join('\n')}`,
     {
-      hint: '`dsg inspect MODEL` shows what stands in the way; rules live in src/autodiff/rules/',
+      hint: own
+        ? "com.microsoft's operators are ONNX Runtime's own, which its optimizations leave: take the model as it was exported"
+        : '`dsg inspect MODEL` shows the whole path; docs/operators.md lists what has a gradient',
     },
   );
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolder } from '../files/folder.ts';
 import { removeLeftovers, temporaryName } from '../files/leftovers.ts';
 import { describe, descriptionFile, seal, sizeOf, verify } from './entry.ts';
 import { forgetDigests, remembered } from './digests.ts';
@@ -82,7 +83,8 @@ export function openCache({ folder, limit, note = () => undefined }: CacheOption
   async function store(id: string, fill: Fill): Promise<Entry | undefined> {
     const temporary = at(temporaryName());
     try {
-      await mkdir(temporary, { recursive: true, mode: 0o700 });
+      await makeFolder(path.dirname(temporary), 0o700);
+      await mkdir(temporary, 0o700);
       const about = await fill(temporary);
       const sealed = await seal(temporary, id, about);
       if (sizeOf(sealed) > limit) {

@@ -1,9 +1,10 @@
 /** Digests of large files, not computed again while a file stays as it is. */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { writeAtomic } from '../files/atomic.ts';
+import { makeFolder } from '../files/folder.ts';
 
 const record = z.strictObject({
   schema: z.literal(1),
@@ -35,7 +36,7 @@ export async function remembered(
   if (Date.now() - Number(mtimeMs) > settledMs) {
     const content = JSON.stringify({ schema: 1, file: full, stamp, digest });
     // Where nothing can be kept, it is computed again next time.
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder, 0o700)
       .then(() => writeAtomic(note, content))
       .catch(() => undefined);
   }

@@ -9,7 +9,7 @@ import { writeAtomic } from '../files/atomic.ts';
 import { fileFailure } from '../files/failure.ts';
 import { sha256 } from '../files/sha256.ts';
 import { constantBytes } from '../onnx/peak.ts';
-import { writeGraph } from '../onnx/write.ts';
+import { refuseNoModel, writeGraph } from '../onnx/write.ts';
 import { anchors as admAnchors } from './adm/structure.ts';
 import { importAdm, type AdmOptions } from './adm/import.ts';
 import { anchors as ddpmAnchors, importDdpm } from './ddpm/import.ts';
@@ -53,10 +53,7 @@ export async function importCheckpoint(
   output: string,
   options: ImportOptions = {},
 ): Promise<ImportResult> {
-  if (path.extname(output) !== '.onnx')
-    throw new UserError(`${output}: a model is written as an .onnx file`, {
-      hint: `-o ${output}.onnx`,
-    });
+  refuseNoModel(output);
   const found = await stat(source).catch((error: unknown) => {
     throw fileFailure('read', source, error);
   });

@@ -4,7 +4,7 @@ import { UserError } from '../errors.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
-import { writeGraph } from '../onnx/write.ts';
+import { refuseNoModel, writeGraph } from '../onnx/write.ts';
 import { resolveGraph } from '../session/resolve.ts';
 import { showShape } from '../tensor/tensor.ts';
 import { fileFailure } from '../files/failure.ts';
@@ -21,6 +21,7 @@ export async function differentiateModel(
   { destination, output, wrt, dim = {}, stop = [], quiet }: DifferentiateValues,
   io: Io,
 ): Promise<number> {
+  refuseNoModel(destination);
   if (await sameFile(file, destination))
     throw new UserError(`${destination}: the result would replace the model`, {
       hint: 'choose another file with -o',

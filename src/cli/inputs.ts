@@ -75,7 +75,10 @@ const nameOf = (relative: string): string => stemOf(relative).split(path.sep).jo
 async function listed(stdin: AsyncIterable<string | Uint8Array>): Promise<string[]> {
   const parts: Uint8Array[] = [];
   for await (const part of stdin) parts.push(Buffer.from(part));
-  const text = Buffer.concat(parts).toString('utf8');
+  // Some programs of Windows begin with a mark of the byte order.
+  const text = Buffer.concat(parts)
+    .toString('utf8')
+    .replace(/^\uFEFF/, '');
   const lines = text.split(text.includes('\0') ? '\0' : /\r?\n/).filter((line) => line !== '');
   if (lines.length === 0)
     throw new UserError('-: no names on the standard input', { hint: 'one file or folder a line' });
@@ -88,6 +91,11 @@ async function findIn(
   patterns: boolean,
 ): Promise<Input[]> {
   const found = await stat(given).catch(() => undefined);
+  // A pipe can be read once, and an image is: digested first, and then decoded.
+  if (found && !found.isDirectory() && !found.isFile())
+    throw new UserError(`cannot read ${given}: it is not a regular file`, {
+      hint: 'write what comes from it to a file first',
+    });
   const pattern = patternOf(given);
   const isPattern = !found && patterns && isDynamicPattern(pattern);
   if (!found?.isDirectory() && !isPattern)

@@ -1,5 +1,6 @@
 /** The command line: parse, run, report, exit code. */
 import { Command, Option } from 'commander';
+import { UserError } from '../errors.ts';
 import { fileFailure } from '../files/failure.ts';
 import { commands, type Listed } from './commands.ts';
 import { fail } from './errors.ts';
@@ -15,10 +16,23 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   let code = 0;
   const program = makeProgram(io, (finished) => (code = finished));
   try {
+    refuseLostFolder();
     await program.parseAsync(argv, { from: 'user' });
     return code;
   } catch (error) {
     return fail(error, io);
+  }
+}
+
+/** A folder may be removed while a shell is in it; relative paths lead nowhere then. */
+function refuseLostFolder(): void {
+  try {
+    process.cwd();
+  } catch (cause) {
+    throw new UserError('the current folder is no longer there', {
+      cause,
+      hint: 'change to one that is',
+    });
   }
 }
 
@@ -86,12 +100,17 @@ function settle(command: Command, io: Io): void {
 
 /**
  * The process's own streams; Ctrl-C, or the SIGTERM of a cluster engine, asks the command to stop,
- * and a second one ends it.
+ * and a second one, of either kind, ends it.
  */
 export function processIo(): Io {
   const interrupt = new AbortController();
   const { signal } = interrupt;
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort());
+  const asking = ['SIGINT', 'SIGTERM'] as const;
+  const stop = (): void => {
+    for (const name of asking) process.removeListener(name, stop);
+    interrupt.abort();
+  };
+  for (const name of asking) process.on(name, stop);
   const { stdout, stderr, env } = process;
   const io = { stdin: interruptible(process.stdin, signal), stdout, stderr, env, signal };
   for (const stream of [stdout, stderr])

@@ -69,13 +69,18 @@ export async function refuseForeignSidecars(
   });
 }
 
-/** @throws UserError for a file of `--card-file` that the card of the model to be written would replace */
+/**
+ * @throws UserError for a file of `--card-file` that the card of the model to be written would replace,
+ * or a card that lies there without a model, and so was written by hand
+ */
 export async function refuseReplacedCard(
   cardFile: string | undefined,
   output: string,
 ): Promise<void> {
-  if (cardFile !== undefined && (await sameFile(cardFile, cardPath(output))))
-    throw new UserError(`${cardFile}: the card of ${output} would replace it`, {
+  const card = cardPath(output);
+  const given = cardFile !== undefined && (await sameFile(cardFile, card));
+  if (given || (existsSync(card) && !existsSync(output)))
+    throw new UserError(`${card}: the card of ${output} would replace it`, {
       hint: 'call one of them otherwise',
     });
 }

@@ -4,7 +4,6 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '../errors.ts';
 import { writeAtomic } from '../files/atomic.ts';
-import { sameFile } from '../files/place.ts';
 import { readImage } from '../image/read.ts';
 import { resizeLanczos } from '../image/resize.ts';
 import { toBytes } from '../image/write.ts';
@@ -28,9 +27,9 @@ export async function writeReport(file: string, values: ReportValues, io: Io): P
   const source = folder ? path.join(file, 'results.json') : file;
   const results = parseResults((await readBytes(source)).toString('utf8'), source);
   const { images: most, output } = values;
-  if (await sameFile(source, output))
-    throw new UserError(`${output}: the report would replace the results`, {
-      hint: 'choose another file with -o, such as report.html',
+  if (!/\.html?$/i.test(output))
+    throw new UserError(`${output}: a report is written as an .html file`, {
+      hint: `-o ${output}.html`,
     });
   const missing: string[] = [];
   const pictures = await readPictures(results, { folder: path.dirname(source), most, missing, io });

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { CardFile } from '../card/card.ts';
 import { UserError } from '../errors.ts';
 import { removeLeftovers } from '../files/leftovers.ts';
+import { refuseNoModel } from '../onnx/write.ts';
 import { bandNames, bandsOf, runningMeans } from '../training/bands.ts';
 import type { Dataset } from '../training/dataset.ts';
 import { writeTrained } from '../training/result.ts';
@@ -167,10 +168,7 @@ interface Files {
 }
 
 function filesFor(output: string): Files {
-  if (path.extname(output) !== '.onnx')
-    throw new UserError(`${output}: a model is written as an .onnx file`, {
-      hint: `-o ${output}.onnx`,
-    });
+  refuseNoModel(output);
   const stem = output.slice(0, -'.onnx'.length);
   return { state: `${stem}.training.safetensors`, log: `${stem}.training.csv` };
 }

@@ -77,7 +77,9 @@ function checkModel({ proto, where }: OnnxModel): void {
   if (proto.irVersion > newestIr)
     throw new UserError(
       `${where}: ONNX file format (IR) ${proto.irVersion} is newer than ${newestIr}, the newest supported`,
-      { hint: 'export it again with an older opset' },
+      {
+        hint: 'the operators may stay: in Python, m = onnx.load(f); m.ir_version = 10; onnx.save(m, f)',
+      },
     );
   if ((opset ?? 0) > newestOpset)
     throw new UserError(

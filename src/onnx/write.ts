@@ -1,5 +1,4 @@
 /** Writes ONNX files. */
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
 import {
@@ -11,7 +10,9 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from 'onnx-buf';
+import { UserError } from '../errors.ts';
 import { writeTogether } from '../files/atomic.ts';
+import { makeFolder } from '../files/folder.ts';
 import type { Graph, Value } from './graph.ts';
 import { byteLength, type Initializer } from './initializer.ts';
 import { constantBytes } from './peak.ts';
@@ -43,6 +44,14 @@ export function encodeModel(proto: ModelProto): Uint8Array {
   return toBinary(ModelProtoSchema, proto);
 }
 
+/** @throws UserError for a file of another kind: models are told by their extension */
+export function refuseNoModel(output: string): void {
+  if (path.extname(output) !== '.onnx')
+    throw new UserError(`${output}: a model is written as an .onnx file`, {
+      hint: `-o ${output}.onnx`,
+    });
+}
+
 /**
  * Writes a graph as one ONNX file, or as a file and its `.data` file. Both appear under their
  * final names only when complete, the model last, so that a crash leaves none with data of another.
@@ -53,7 +62,7 @@ export async function writeGraph(
   file: string,
   options: WriteOptions = {},
 ): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
+  await makeFolder(path.dirname(file));
   const total = constantBytes(graph);
   const externalFrom = options.externalFrom ?? (total > inlineLimit ? 1024 : Infinity);
   const data = `${file}.data`;

@@ -63,7 +63,7 @@ export function gaussianBlur({ size, std }: { size: number; std: number }): Oper
  * Blur with any kernel, applied as the published code applies it: as a correlation (the kernel is
  * not flipped), with reflection padding, one channel at a time.
  * @param kernel `[k_h, k_w]` with odd sides; it is used as it is, so scale it to sum 1 beforehand
- * @throws UserError for even sides, or values that are not finite
+ * @throws UserError for even sides, values that are not finite, or nothing but zeros
  */
 export function kernelBlur({ kernel }: { kernel: Tensor }): Operator {
   const [kh = 0, kw = 0] = kernel.shape;
@@ -74,6 +74,8 @@ export function kernelBlur({ kernel }: { kernel: Tensor }): Operator {
     throw new UserError(
       `blur: expected a kernel of finite values, got ${kernel.data[bad]} at index ${bad}`,
     );
+  if (kernel.data.every((v) => v === 0))
+    throw new UserError('blur: the kernel is zero everywhere, and so would every measurement be');
   const [ry, rx] = [(kh - 1) / 2, (kw - 1) / 2];
   const digest = createHash('sha256').update(kernel.data).digest('hex').slice(0, 16);
   return {
@@ -100,7 +102,7 @@ function fitting(image: ImageShape, [ry, rx]: readonly [number, number]): ImageS
   if (h <= ry || w <= rx)
     throw new UserError(
       `blur: an image of ${w}×${h} is too small for a kernel that reaches ${Math.max(rx, ry)} pixels`,
-      { hint: 'use a smaller --kernel-size, or larger images' },
+      { hint: 'use a smaller kernel, or larger images' },
     );
   return image;
 }

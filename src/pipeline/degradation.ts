@@ -79,7 +79,9 @@ async function imageMask(file: string): Promise<ReadArray> {
 export async function readKernel(file: string): Promise<ReadArray> {
   if (isArray(file)) {
     const { height, width, data } = plane(await readNpy(file), file, 'a kernel');
-    return { values: tensor([height, width], data), notes: [] };
+    const sum = data.reduce((s, v) => s + v, 0);
+    const unusual = Math.abs(sum - 1) > 0.01 && `its values add up to ${sum.toPrecision(3)}, not 1`;
+    return { values: tensor([height, width], data), notes: unusual ? [unusual] : [] };
   }
   const { image, notes } = await readImage(file);
   const { height, width, data } = meanChannel(image);

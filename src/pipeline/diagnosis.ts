@@ -1,8 +1,8 @@
 /** Tries a device out with a guided step. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { openCache } from '../cache/cache.ts';
+import { temporaryFolder } from '../files/temporary.ts';
 import { measurementLoss } from '../guided/measured.ts';
 import { writeGraph } from '../onnx/write.ts';
 import { gaussianBlur } from '../operators/blur.ts';
@@ -82,7 +82,7 @@ export async function diagnose(
 }
 
 async function inTemporaryFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'dsg-doctor-'));
+  const folder = await temporaryFolder('dsg-doctor-');
   try {
     return await use(folder);
   } finally {

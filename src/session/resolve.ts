@@ -1,11 +1,11 @@
 /** Static shapes of a model, worked out by ONNX Runtime itself. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema, type ModelProto } from 'onnx-buf';
 import * as ort from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
+import { temporaryFolder } from '../files/temporary.ts';
 import type { Bindings } from '../onnx/dims.ts';
 import { dtypes, type DType } from '../onnx/dtype.ts';
 import type { Graph } from '../onnx/graph.ts';
@@ -64,7 +64,7 @@ function openShapes(where: string, open: readonly string[], { graph }: ModelProt
 
 /** One pass of ONNX Runtime's basic optimizations, which write standard operators only. */
 async function folded(proto: ModelProto, where: string): Promise<ModelProto> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'dsg-resolve-'));
+  const folder = await temporaryFolder('dsg-resolve-');
   try {
     const file = path.join(folder, 'folded.onnx');
     const session = await open(proto, where, {
@@ -142,8 +142,11 @@ async function open(
       logSeverityLevel: 4,
     });
   } catch (cause) {
-    throw new UserError(`${where}: ONNX Runtime refuses the model: ${(cause as Error).message}`, {
+    const { message } = cause as Error;
+    const unwritten = message.includes('serialization failed');
+    throw new UserError(`${where}: ONNX Runtime refuses the model: ${message}`, {
       cause,
+      ...(unwritten && { hint: 'is there space where temporary files go? TMPDIR says where' }),
     });
   }
 }

@@ -1,9 +1,9 @@
 /** Runs graphs, on ONNX Runtime or OpenVINO. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
+import { temporaryFolder } from '../files/temporary.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { halfBits, halfValues } from '../onnx/half.ts';
 import { constantBytes } from '../onnx/peak.ts';
@@ -49,7 +49,7 @@ export async function openGraph(given: Graph, options: SessionOptions = {}): Pro
   const graph = formFor(options.device ?? 'cpu', given);
   if (constantBytes(graph) <= inMemoryLimit)
     return openModel(encodeGraph(graph), graph.name, options);
-  const folder = await mkdtemp(path.join(tmpdir(), 'dsg-graph-'));
+  const folder = await temporaryFolder('dsg-graph-');
   const discard = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     const file = path.join(folder, 'graph.onnx');

@@ -83,7 +83,7 @@ describe('refuses', () => {
         com.microsoft.FusedConv  opset 17  node /FusedConv  [1,1,2,3] -> [1,1,2,3]  (no gradient rule)
         MaxPool                  opset 17  node /pool/MaxPool  [1,1,2,3] -> [1,1,2,3] [1,1,2,3]  (its indices are counted column by column)
         RoiAlign                 opset 17  node :0  [1,1,2,3] -> [1,1,2,3]  (no gradient rule)
-      hint: \`dsg inspect MODEL\` shows what stands in the way; rules live in src/autodiff/rules/"
+      hint: com.microsoft's operators are ONNX Runtime's own, which its optimizations leave: take the model as it was exported"
     `);
   });
 
@@ -95,7 +95,7 @@ describe('refuses', () => {
     expect(errorOf(() => differentiate(graph))).toMatchInlineSnapshot(`
       "model.onnx: cannot differentiate 1 operator
         LayerNormalization  opset 17  node /LayerNormalization  [2,3] [3] -> [2,3] [2,1]  (no gradient rule for its output 1)
-      hint: \`dsg inspect MODEL\` shows what stands in the way; rules live in src/autodiff/rules/"
+      hint: \`dsg inspect MODEL\` shows the whole path; docs/operators.md lists what has a gradient"
     `);
   });
 
@@ -107,7 +107,7 @@ describe('refuses', () => {
     expect(errorOf(() => differentiate(graph))).toMatchInlineSnapshot(`
       "model.onnx: cannot differentiate 1 operator
         Slice  opset 17  node /crop/Slice  [2,3] [1] [1] -> [2,3]  (its input 1 is not a constant)
-      hint: \`dsg inspect MODEL\` shows what stands in the way; rules live in src/autodiff/rules/"
+      hint: \`dsg inspect MODEL\` shows the whole path; docs/operators.md lists what has a gradient"
     `);
   });
 

@@ -49,6 +49,7 @@ beforeAll(async () => {
   await writeNpy(at('nan-mask.npy'), { shape: [1, 2], data: Float32Array.of(1, NaN) });
   await writeNpy(at('bytes.npy'), { ...nan, data: nan.data.map(() => 200) });
   await writeNpy(at('four.npy'), { shape: [4, 2, 2], data: new Float32Array(16) });
+  await writeNpy(at('zero.npy'), { shape: [3, 3], data: new Float32Array(9) });
   await writeNpy(at('even.npy'), { shape: [2, 2], data: new Float32Array(4).fill(0.25) });
 
   const good = sharp(at('good.png'));
@@ -94,6 +95,12 @@ describe('refused', () => {
       /empty\.png: expected an image, got an empty file/,
     ],
     ['text', [at('text.png'), ...blur], /text\.png: not an image/],
+    ['a device', ['/dev/null', ...blur], /cannot read \/dev\/null: it is not a regular file/],
+    [
+      'a kernel of zeros',
+      [at('good.png'), '--task', 'deblur', '--kernel', at('zero.npy')],
+      /the kernel is zero everywhere/,
+    ],
     [
       'an empty folder',
       [at('empty'), ...blur],

@@ -116,7 +116,7 @@ describe('a benchmark', () => {
   it('a report can be made again from its results', async () => {
     const results = join(out, 'results.json');
     const over = await dsg(['report', out, '-o', results]);
-    expect(over.stderr).toContain('the report would replace the results');
+    expect(over.stderr).toContain('a report is written as an .html file');
     const done = await dsg(['report', results, '-o', at('again.html')]);
     expectDone(done);
     expect(readFileSync(at('again.html')).equals(readFileSync(join(out, 'report.html')))).toBe(

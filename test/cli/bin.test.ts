@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { writePicture } from './harness.ts';
@@ -77,6 +78,39 @@ it.skipIf(process.platform === 'win32' || !existsSync(join(root, 'dist/cli/main.
     waiting.stdin.write('a.png\n'.repeat(200_000), () => waiting.kill('SIGINT'));
     const [code] = await once(waiting, 'close');
     expect(code).toBe(130);
+  },
+);
+
+it.skipIf(process.platform === 'win32' || !existsSync(join(root, 'dist/cli/main.js')))(
+  'says so where the folder that it was started in is gone',
+  () => {
+    const gone = join(folder, 'gone');
+    const line = 'mkdir "$1" && cd "$1" && rmdir "$1" && exec "$2" "$3" degrade a.png -t sr -o out';
+    const call = ['-c', line, 'sh', gone, process.execPath, join(root, 'bin/dsg.js')];
+    const done = spawnSync('sh', call, { encoding: 'utf8' });
+    const error = 'error: the current folder is no longer there\nhint: change to one that is\n';
+    expect(done).toMatchObject({ status: 1, stderr: error });
+  },
+);
+
+it.skipIf(process.platform === 'win32' || !existsSync(join(root, 'dist/cli/main.js')))(
+  'is ended by a second signal, of either kind',
+  async () => {
+    const main = pathToFileURL(join(root, 'dist/cli/main.js')).href;
+    const script = `
+      import { processIo } from '${main}';
+      processIo().signal.addEventListener('abort', () => console.log('asked'));
+      console.log('ready');
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    child.stdout.on('data', (text: Buffer) => {
+      if (String(text).includes('ready')) child.kill('SIGINT');
+      if (String(text).includes('asked')) child.kill('SIGTERM');
+    });
+    const [, signal] = (await once(child, 'close')) as [unknown, string];
+    expect(signal).toBe('SIGTERM');
   },
 );
 

@@ -85,8 +85,8 @@ test('a damaged entry is noted and made again; a folder that is none is noted', 
   writeFileSync(file, '');
   const without = await sample('without', { ...env, DSG_CACHE: join(file, 'cache') });
   expectDone(without);
-  expect(without.stderr).toContain(
-    `note: cache: nothing is kept in ${join(file, 'cache')}: ENOTDIR`,
+  expect(without.stderr).toMatch(
+    /note: cache: nothing is kept in .*cannot write .*: part of its path is not a folder/,
   );
 });
 

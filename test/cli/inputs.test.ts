@@ -53,6 +53,11 @@ it.each(cases)('%s', async (_, operands, stdin, names) => {
   expect(inputs.map((input) => input.name)).toEqual(names);
 });
 
+it('a list may begin with a mark of the byte order', async () => {
+  const stdin = Readable.from([`\uFEFF${at('a.png')}\r\n`]);
+  expect(await findInputs(['-'], { stdin })).toEqual([{ file: at('a.png'), name: 'a' }]);
+});
+
 it.each([
   ['*.webp', undefined, 'no images match'],
   ['-', `${at('a.png')}\n${at('deep/../a.png')}`, 'a.png: given twice'],

@@ -232,6 +232,12 @@ describe('refused', () => {
       'own.card.json: the card of',
     ],
     [
+      'a card that was written by hand, which the model’s own would replace',
+      'shapes',
+      ['-o', at('own.onnx')],
+      'own.card.json: the card of',
+    ],
+    [
       'a card that a new network cannot have',
       'shapes',
       ['--card', 'learnedVariance=true', '--card', 'inputs.x=image'],
