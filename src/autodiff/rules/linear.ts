@@ -3,10 +3,10 @@ import { floatAttr, intAttr, stringAttr } from '../../onnx/attributes.ts';
 import { einsumTerms, type EinsumTerms } from '../../onnx/einsum.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
+import { eye } from '../adjoint.ts';
 import {
   every,
   rule,
-  unless,
   type NodeView,
   type RuleContext,
   type RuleTable,
@@ -82,24 +82,25 @@ function termsOf(v: NodeView): EinsumTerms {
   return einsumTerms(stringAttr(v.node, 'equation', ''), ranks);
 }
 
-function einsumObstacle(v: NodeView): string | undefined {
-  return termsOf(v).operands.some((term) => new Set(term).size < term.length)
-    ? 'the equation repeats a letter within one operand'
-    : undefined;
-}
-
 /**
  * The operand changes places with the result. What only the operand has was summed over: it gets
- * axes of size 1, which the driver expands.
+ * axes of size 1, which the driver expands. A letter that it repeats takes a diagonal: the gradient is on
+ * that diagonal, where the identity matrix puts it.
  */
 function einsumOperand(c: RuleContext, slot: number): Value {
   const { b, g, node } = c;
   const { operands, result } = termsOf(c);
-  const wanted = operands[slot] as string;
+  const { term: wanted, repeats } = withoutRepeats(operands[slot] as string, operands.join(''));
   const others = [...node.input.keys()].filter((i) => i !== slot);
-  const terms = [result, ...others.map((i) => operands[i] as string)];
+  const terms = [
+    result,
+    ...others.map((i) => operands[i] as string),
+    ...repeats.map(({ letter, at }) => letter + wanted[at]),
+  ];
+  const shape = (c.input(slot) as Value).shape;
+  const diagonals = repeats.map(({ at }) => b.cast(eye(b, shape[at] as number), g.dtype));
   const shared = [...wanted].filter((letter) => terms.some((term) => term.includes(letter)));
-  const inputs = [g, ...others.map((i) => c.input(i))];
+  const inputs = [g, ...others.map((i) => c.input(i)), ...diagonals];
   const equation = `${terms.join(',')}->${shared.join('')}`;
   const product = b.op('Einsum', inputs, { equation });
   const sizes = product.shape.values();
@@ -109,10 +110,27 @@ function einsumOperand(c: RuleContext, slot: number): Value {
   );
 }
 
+/** A term with a letter of its own wherever it repeats one, and which was repeated where. */
+function withoutRepeats(
+  term: string,
+  taken: string,
+): { term: string; repeats: { letter: string; at: number }[] } {
+  const free = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'].filter(
+    (letter) => !taken.includes(letter),
+  );
+  const repeats: { letter: string; at: number }[] = [];
+  const letters = [...term].map((letter, at) => {
+    if (term.indexOf(letter) === at) return letter;
+    repeats.push({ letter, at });
+    return free[repeats.length - 1] as string;
+  });
+  return { term: letters.join(''), repeats };
+}
+
 const gemmBias: SlotGradient = ({ b, g, node }) => b.scale(g, floatAttr(node, 'beta', 1));
 
 export const linear: RuleTable = {
   MatMul: rule(matMulLeft, matMulRight),
   Gemm: rule(gemmLeft, gemmRight, gemmBias),
-  Einsum: unless(einsumObstacle, every(einsumOperand)),
+  Einsum: every(einsumOperand),
 };
