@@ -17,7 +17,7 @@ const units = { K: 1e3, M: 1e6, G: 1e9, T: 1e12 } as const;
 /**
  * The cache that the environment asks for: `DSG_CACHE` (a folder, or `off`) and `DSG_CACHE_SIZE`
  * (bytes, or with K, M, G or T), by default the platform's folder for caches and 8 GB.
- * @returns undefined where it is off
+ * @returns undefined where it is off, or nobody's home is known
  * @throws UserError for a size that is none
  */
 export function cachePlace(
@@ -28,6 +28,9 @@ export function cachePlace(
   const { DSG_CACHE: given, DSG_CACHE_SIZE: size } = environment;
   if (given === 'off') return undefined;
   const folder = given ? path.resolve(given) : usualFolder(environment, platform, home);
+  // Without a home, there would be one in every folder that a command is run in.
+  const { isAbsolute } = platform === 'win32' ? path.win32 : path.posix;
+  if (!given && !isAbsolute(folder)) return undefined;
   return { folder, limit: bytesOf(size || usualLimit) };
 }
 

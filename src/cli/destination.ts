@@ -48,6 +48,7 @@ export async function openDestination(
   inputs: readonly Input[],
   format: ImageFormat | undefined,
 ): Promise<Destination> {
+  if (output === '') throw new UserError('-o names nothing', { hint: 'name a folder or a file' });
   const extension = path.extname(output);
   const existing = await stat(output).catch(() => undefined);
   const asFile = !existing?.isDirectory() && formats[extension.toLowerCase()];

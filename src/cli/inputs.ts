@@ -90,6 +90,7 @@ async function findIn(
   except: string | undefined,
   patterns: boolean,
 ): Promise<Input[]> {
+  if (given === '') throw new UserError('an input is named, but by nothing');
   const found = await stat(given).catch(() => undefined);
   // A pipe can be read once, and an image is: digested first, and then decoded.
   if (found && !found.isDirectory() && !found.isFile())

@@ -25,15 +25,15 @@ export function fit(image: Tensor, size: Size, mode: FitMode): Tensor {
   const [, height = 0, width = 0] = image.shape;
   if (height === size.height && width === size.width) return image;
   if (mode === 'resize') return resizeLanczos(image, size.height, size.width);
-  const impossible =
-    mode === 'crop'
-      ? height < size.height || width < size.width
-      : height > size.height || width > size.width;
-  if (impossible)
+  const short = height < size.height || width < size.width;
+  const long = height > size.height || width > size.width;
+  if (mode === 'crop' ? short : long) {
+    const other = mode === 'crop' ? 'pad' : 'crop';
     throw new UserError(
       `cannot ${mode} an image of ${height}x${width} to ${size.height}x${size.width} (height x width)`,
-      { hint: mode === 'crop' ? 'pad or resize it instead' : 'crop or resize it instead' },
+      { hint: short && long ? 'resize it instead' : `${other} or resize it instead` },
     );
+  }
   return take(image, sources(height, size.height), sources(width, size.width));
 }
 

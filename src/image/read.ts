@@ -76,7 +76,10 @@ async function intact<T>(reading: Promise<T>, where: string): Promise<T> {
     if (!(error instanceof Error)) throw error;
     // libvips precedes some errors with lines about its own seeking.
     const reason = error.message.split('\n').find((line) => !line.startsWith('source:'));
-    throw new UserError(`${where}: not an image, or a damaged one (${reason})`, { cause: error });
+    throw new UserError(`${where}: not an image, or a damaged one (${reason})`, {
+      cause: error,
+      hint: 'images are PNG, JPEG, WebP, TIFF, AVIF, GIF, SVG or .npy files',
+    });
   }
 }
 

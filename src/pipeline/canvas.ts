@@ -90,6 +90,7 @@ export function canvasFor(
   }
   if (fixed) {
     const smaller = image.height <= fixed.height && image.width <= fixed.width;
+    const larger = image.height >= fixed.height && image.width >= fixed.width;
     const same = image.height === fixed.height && image.width === fixed.width;
     if (!same && !(margin && smaller))
       throw new UserError(
@@ -97,7 +98,9 @@ export function canvasFor(
         {
           hint: smaller
             ? 'add --fit pad or --fit resize'
-            : 'add --fit crop or resize; dsg restore takes --tile auto as well',
+            : larger
+              ? 'add --fit crop or resize; dsg restore takes --tile auto as well'
+              : 'add --fit resize',
         },
       );
     return fixed;

@@ -89,7 +89,7 @@ export async function openOptimiser(
         throw new UserError(
           `the loss is ${loss} at step ${step}, the length of its gradient ${norm}`,
           {
-            hint: 'go on from the last checkpoint with --resume and a lower --rate, or a lower --clip',
+            hint: 'try a lower --rate, or a lower --clip; --resume goes on from the last checkpoint, if there is one',
           },
         );
       const { weights, mean, square, average } = ports.next;

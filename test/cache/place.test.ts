@@ -25,6 +25,11 @@ test('on Windows it is where programs keep what they can make again', () => {
   expect(place({})).toBe('C:\\Users\\me\\AppData\\Local\\dsg\\Cache');
 });
 
+test('there is none where nobody has a home', () => {
+  expect(cachePlace({}, 'linux', '')).toBeUndefined();
+  expect(cachePlace({ XDG_CACHE_HOME: '/fast' }, 'linux', '')?.folder).toBe('/fast/dsg');
+});
+
 test('it can be off', () => {
   expect(cachePlace({ DSG_CACHE: 'off', DSG_CACHE_SIZE: 'nonsense' })).toBeUndefined();
 });

@@ -95,6 +95,8 @@ describe('refused', () => {
       /empty\.png: expected an image, got an empty file/,
     ],
     ['text', [at('text.png'), ...blur], /text\.png: not an image/],
+    ['an input without a name', ['', ...blur], 'an input is named, but by nothing'],
+    ['an output without a name', [at('good.png'), ...blur, '-o', ''], '-o names nothing'],
     ['a device', ['/dev/null', ...blur], /cannot read \/dev\/null: it is not a regular file/],
     [
       'a kernel of zeros',

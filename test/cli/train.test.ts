@@ -119,9 +119,7 @@ describe('dsg train', () => {
 
   it('keeps the losses up to a step that fails', async () => {
     const diverged = await train('diverged', ['--steps', '5', '--rate', '1e30']);
-    expect(diverged.stderr).toContain(
-      'hint: go on from the last checkpoint with --resume and a lower',
-    );
+    expect(diverged.stderr).toContain('hint: try a lower --rate');
     expect(bytes('diverged.training.csv').toString()).toMatch(/\n0,/);
   });
 

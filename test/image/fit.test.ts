@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/errors.ts';
-import { fit, FIT_MODES } from '../../src/image/fit.ts';
-import { tensor } from '../../src/tensor/tensor.ts';
+import { fit, FIT_MODES, type FitMode, type Size } from '../../src/image/fit.ts';
+import { tensor, zeros } from '../../src/tensor/tensor.ts';
 import { drawn, ramp } from '../helpers/images.ts';
 
 const line = (...values: number[]) => tensor([1, 1, values.length], Float32Array.from(values));
@@ -86,4 +86,14 @@ describe('resize', () => {
     const resized = fit(step, { height: 1, width: 32 }, 'resize').data;
     expect([Math.min(...resized), Math.max(...resized)]).toEqual([-1, 1]);
   });
+});
+
+test.each<[mode: FitMode, size: Size, hint: string]>([
+  ['crop', { height: 20, width: 20 }, 'pad or resize it instead'],
+  ['pad', { height: 10, width: 10 }, 'crop or resize it instead'],
+  ['crop', { height: 20, width: 10 }, 'resize it instead'],
+  ['pad', { height: 20, width: 10 }, 'resize it instead'],
+])('an image of 16x16 that cannot be brought by %s to %j', (mode, size, hint) => {
+  const attempt = (): unknown => fit(zeros([3, 16, 16]), size, mode);
+  expect(attempt).toThrow(expect.objectContaining({ hint }) as Error);
 });
