@@ -6,6 +6,7 @@ import { readModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import { refuseNoModel, writeGraph } from '../onnx/write.ts';
 import { resolveGraph } from '../session/resolve.ts';
+import { openModel } from '../session/session.ts';
 import { showShape } from '../tensor/tensor.ts';
 import { fileFailure } from '../files/failure.ts';
 import { sameFile } from '../files/place.ts';
@@ -41,12 +42,26 @@ export async function differentiateModel(
   });
   const report = openReport(io, { json: false, quiet, inputs: 1 });
   report.result(destination, {});
+  const obstacle = await obstacleToLoading(destination);
+  if (obstacle !== undefined) report.note(`note: it does not load here: ${obstacle}`);
   const list = (values: readonly Value[]): string =>
     values.map((v) => `${v.name} ${v.dtype} ${showShape(v.shape)}`).join(', ');
   report.note(`takes ${list(derived.inputs)}`);
   report.note(`gives ${list(derived.outputs)}`);
   report.note(`${graph.nodes.length} nodes became ${derived.nodes.length}`);
   return 0;
+}
+
+/** What ONNX Runtime has against a model; there are operators and types that other providers have kernels for. */
+async function obstacleToLoading(file: string): Promise<string | undefined> {
+  try {
+    const session = await openModel(file, file, {});
+    await session.release();
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
 }
 
 /** Failures are told by the file's name, which a graph does not know. */
