@@ -1,14 +1,12 @@
 /** Writes a new image: image first, sidecar last, so that a sidecar means a whole result. */
-import path from 'node:path';
 import { writeAtomic } from '../files/atomic.ts';
 import type { Wanted } from '../pipeline/job.ts';
-import { sha256 } from '../files/sha256.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { writeResult, type Destination } from './destination.ts';
 import type { Identity } from './identity.ts';
+import { filesOf, resultOf, sidecarPath, type Kept } from './kept.ts';
 import type { Report } from './report.ts';
 import { lineOf } from './restored.ts';
-import { filesOf, type Kept } from './resuming.ts';
 import type { Sampled } from './sampling.ts';
 import type { ModelRecord } from './sidecar.ts';
 import { writeTrace } from './trace.ts';
@@ -40,18 +38,14 @@ export async function writeGenerated(
     date: new Date().toISOString(),
     input: { name },
     image: size,
-    result: {
-      file: path.basename(file),
-      sha256: await sha256(file),
-      others: others.map((other) => path.basename(other)),
-    },
+    result: await resultOf(file, others),
     identity,
     model,
     options,
     ...(loss !== undefined && { loss }),
     timing,
   };
-  const written = `${destination.stem(name)}.json`;
+  const written = sidecarPath(destination.stem(name));
   await writeAtomic(written, `${JSON.stringify(document, undefined, 2)}\n`);
   report.result(lineOf(file, document), { ...document, files: filesOf(written, document) }, name);
 }

@@ -25,6 +25,7 @@ import { writeGenerated } from './generated.ts';
 import { digest, hashOf, revision } from './identity.ts';
 import type { Input } from './inputs.ts';
 import type { Io } from './io.ts';
+import { sidecarPath } from './kept.ts';
 import { openAims } from './losses.ts';
 import { refuseUnheld } from './memory.ts';
 import { recordCard } from './model-card.ts';
@@ -177,7 +178,7 @@ function besideGenerated(
   { trace, grid }: GenerateValues,
 ): string[] {
   return [
-    `${stem(name)}.json`,
+    sidecarPath(stem(name)),
     ...(trace === undefined ? [] : Object.values(tracePaths(stem(name)))),
     ...(grid === undefined ? [] : [gridIn(folder)]),
   ];

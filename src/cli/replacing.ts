@@ -7,7 +7,7 @@ import { cardPath } from '../card/read.ts';
 import { placeOf, sameFile } from '../files/place.ts';
 import type { Destination } from './destination.ts';
 import type { Input } from './inputs.ts';
-import { readSidecar } from './resuming.ts';
+import { readSidecar, sidecarPath } from './kept.ts';
 
 const elsewhere = { hint: 'choose another folder with -o' };
 
@@ -60,7 +60,7 @@ export async function refuseForeignSidecars(
   names: readonly string[],
 ): Promise<void> {
   await each(names, async (name) => {
-    const file = `${stem(name)}.json`;
+    const file = sidecarPath(stem(name));
     if (existsSync(file) && !(await isOwn(file)))
       throw new UserError(
         `${file}: the result would replace it, and dsg did not write it`,

@@ -1,7 +1,5 @@
 /** Writes a result: image first, sidecar last, so that a sidecar means a whole result. */
-import path from 'node:path';
 import { writeAtomic } from '../files/atomic.ts';
-import { sha256 } from '../files/sha256.ts';
 import type { ImageFormat } from '../image/formats.ts';
 import type { Posterior } from '../pipeline/posterior.ts';
 import { recordFiles } from '../pipeline/record.ts';
@@ -10,9 +8,9 @@ import type { RestoreValues } from './commands/restore.ts';
 import { writeResult, type Destination } from './destination.ts';
 import type { Example } from './examples.ts';
 import type { Identified } from './identity.ts';
+import { filesOf, resultOf, sidecarPath, type Kept } from './kept.ts';
 import { writeMeasured } from './measured.ts';
 import type { Report } from './report.ts';
-import { filesOf, type Kept } from './resuming.ts';
 import { samplePaths, writeSamples } from './samples.ts';
 import { measure, sidecar, type ModelRecord, type Quality } from './sidecar.ts';
 import { tracePaths, writeTrace, type Frame } from './trace.ts';
@@ -59,14 +57,10 @@ export async function writeRestored(
   const { format } = destination;
   const samples = posterior && (await writeSamples(stem, posterior, { example, format }));
   if (samples) others.push(...samples.files);
-  const result = {
-    file: path.basename(file),
-    sha256: await sha256(file),
-    others: others.map((other) => path.relative(path.dirname(stem), other)),
-  };
+  const result = await resultOf(file, others);
   const about = { model, options, identified, result, measures, samples: samples?.facts, timing };
   const document = await sidecar(example, image, about);
-  const written = `${stem}.json`;
+  const written = sidecarPath(stem);
   await writeAtomic(written, `${JSON.stringify(document, undefined, 2)}\n`);
   const entry = { ...document, files: filesOf(written, document) };
   report.result(lineOf(file, measures), entry, name);
@@ -80,7 +74,7 @@ export function besideRestored(
 ): string[] {
   const measured = measurementFiles(stem, format).map(({ file }) => file);
   return [
-    `${stem}.json`,
+    sidecarPath(stem),
     ...(simulate ? [...measured, ...recordFiles(stem)] : []),
     ...(samples > 1 ? Object.values(samplePaths(stem)) : []),
     ...(trace === undefined ? [] : Object.values(tracePaths(stem))),

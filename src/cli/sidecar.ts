@@ -14,8 +14,8 @@ import { valuesHash } from '../pipeline/record.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { sizeOf, type Example } from './examples.ts';
 import type { Identified } from './identity.ts';
+import type { Kept } from './kept.ts';
 import { networkFacts, type NetworkFacts } from './network-facts.ts';
-import type { Kept } from './resuming.ts';
 import { versions } from './version.ts';
 
 export interface Quality {

@@ -5,9 +5,9 @@ import { UserError } from '../errors.ts';
 import { fileFailure } from '../files/failure.ts';
 import type { SummaryValues } from './commands/summary.ts';
 import type { Io } from './io.ts';
+import { filesOf, readSidecar, refuseDamaged } from './kept.ts';
 import { openReport } from './report.ts';
 import { lineOf } from './restored.ts';
-import { filesOf, readSidecar, refuseDamaged } from './resuming.ts';
 
 /** @returns the exit code: 1 if some result is gone or damaged */
 export async function summarize(

@@ -40,7 +40,7 @@ export function tracePaths(stem: string): { folder: string; animation: string } 
 
 /**
  * Writes `STEM.trace/INDEX.png` for each frame, and all of them as `STEM.trace.webp`.
- * @returns the folder and the animation
+ * @returns the paths of all
  */
 export async function writeTrace(stem: string, frames: readonly Frame[]): Promise<string[]> {
   const { folder, animation } = tracePaths(stem);
@@ -49,12 +49,16 @@ export async function writeTrace(stem: string, frames: readonly Frame[]): Promis
   // Frames of a run with other steps would pass for this one's.
   for (const name of await readdir(folder))
     if (frameName.test(name)) await rm(path.join(folder, name));
-  for (const { index, x0 } of frames)
-    await writeImage(path.join(folder, `${String(index).padStart(4, '0')}.png`), x0, 'png');
+  const files: string[] = [];
+  for (const { index, x0 } of frames) {
+    const file = path.join(folder, `${String(index).padStart(4, '0')}.png`);
+    await writeImage(file, x0, 'png');
+    files.push(file);
+  }
   await writeAnimation(
     animation,
     frames.map((f) => f.x0),
     delayMs,
   );
-  return [folder, animation];
+  return [...files, animation];
 }

@@ -1,6 +1,7 @@
 /** Runs that stop in the middle, and runs that go on from there. */
 import {
   appendFileSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -57,6 +58,17 @@ function contents(out: string): unknown {
   return { ...Object.fromEntries(sidecars), ...digestsOf(out, others) };
 }
 
+function copyWithin(out: string, from: string, to: string): void {
+  copyFileSync(join(out, from), join(out, to));
+}
+
+/** As sidecars were when they had the names alone of what goes with a result. */
+function withoutDigests(file: string): void {
+  const { result, ...rest } = JSON.parse(readFileSync(file, 'utf8'));
+  const others = result.others.map((other: { file: string }) => other.file);
+  writeFileSync(file, JSON.stringify({ ...rest, result: { ...result, others } }, undefined, 2));
+}
+
 const whole = fresh();
 expectDone(await run(whole));
 
@@ -67,6 +79,16 @@ describe('--resume', () => {
     ['a missing result', (out) => rmSync(join(out, 'deep/d.png')), ['deep/d']],
     ['a missing trace', (out) => rmSync(join(out, 'c.trace.webp')), ['c']],
     ['a changed result', (out) => appendFileSync(join(out, 'e.png'), '.'), ['e']],
+    ['an empty animation', (out) => writeFileSync(join(out, 'b.trace.webp'), ''), ['b']],
+    ['another frame', (out) => copyWithin(out, 'a.trace/0000.png', 'a.trace/0003.png'), ['a']],
+    ['a missing frame', (out) => rmSync(join(out, 'c.trace/0000.png')), ['c']],
+    [
+      'the measurement of another image',
+      (out) => copyWithin(out, 'a.measurement.png', 'deep/d.measurement.png'),
+      ['deep/d'],
+    ],
+    ['an empty operator record', (out) => truncateSync(join(out, 'e.operator.json')), ['e']],
+    ['a sidecar of before, without digests', (out) => withoutDigests(join(out, 'a.json')), ['a']],
     ['an empty sidecar', (out) => writeFileSync(join(out, 'a.json'), ''), ['a']],
     ['half a sidecar', (out) => truncateSync(join(out, 'a.json'), 300), ['a']],
   ])('after %s makes what is needed, and the bytes of one run', async (_, harm, redone) => {
@@ -170,18 +192,20 @@ it('summary leaves out what is gone or damaged, and says so', async () => {
   await run(out);
   rmSync(join(out, 'deep/d.png'));
   rmSync(join(out, 'c.trace.webp'));
+  truncateSync(join(out, 'b.measurement.png'));
   appendFileSync(join(out, 'e.png'), '.');
   const done = await dsg(['summary', out]);
   expect(done.code).toBe(1);
-  expect(done.stdout).toMatch(/^.*a\.png .*\n.*b\.png .*\n2 results\n$/);
+  expect(done.stdout).toMatch(/^.*a\.png .*\n1 result\n$/);
   for (const complaint of [
     'deep/d.png: no such file or folder',
     'c.trace.webp: no such file or folder',
-    'e.png: not the result that e.json was written with',
+    'b.measurement.png: not what b.json was written with',
+    'e.png: not what e.json was written with',
   ])
     expect(done.stderr).toContain(complaint);
   const { results, failures } = JSON.parse((await dsg(['summary', out, '--json'])).stdout);
-  expect([results.length, failures.length]).toEqual([2, 3]);
+  expect([results.length, failures.length]).toEqual([1, 4]);
 });
 
 describe('what killed runs leave', () => {

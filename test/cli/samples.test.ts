@@ -1,5 +1,5 @@
 /** `restore --samples`. */
-import { appendFileSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import sharp from 'sharp';
@@ -146,6 +146,7 @@ describe('--samples with --resume', () => {
   it.each<[string, (out: string) => void, number]>([
     ['nothing', () => undefined, 0],
     ['a missing sample', (out) => rmSync(join(out, 'a.samples/001.npy')), 1],
+    ['an empty sample', (out) => truncateSync(join(out, 'a.samples/002.npy')), 1],
     ['a missing heat map', (out) => rmSync(join(out, 'c.deviation.png')), 1],
     ['a changed mean', (out) => appendFileSync(join(out, 'deep/b.npy'), '.'), 1],
   ])('after %s makes what is needed', async (_, harm, redone) => {
