@@ -4,6 +4,7 @@ import path from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { UserError } from '../errors.ts';
 import { fileFailure } from '../files/failure.ts';
+import { chooseApart, refuseSameNames } from './same-names.ts';
 
 export interface Input {
   readonly file: string;
@@ -14,7 +15,7 @@ export interface Input {
   readonly name: string;
 }
 
-/** Where `findInputs` looks, besides what it is given. */
+/** Where images are looked for, besides what it is given. */
 export interface Search {
   /** A folder of results: what lies under it is passed over, unless inputs are looked for there. */
   readonly except?: string | undefined;
@@ -37,12 +38,22 @@ export function stemOf(file: string): string {
 }
 
 /**
+ * The images that results are to be made of, each by a name of its own.
+ * @throws UserError as `findImages`, and for two images of one name
+ */
+export async function findInputs(paths: readonly string[], search: Search = {}): Promise<Input[]> {
+  const inputs = await findImages(paths, search);
+  // What takes lists takes --base.
+  refuseSameNames(inputs, 'results go by name', chooseApart(search.stdin !== undefined));
+  return inputs;
+}
+
+/**
  * Files as they are, folders searched to any depth in the order of names, and what patterns match.
  * A missing file is left to whoever reads it.
- * @throws UserError for a folder or pattern without images, an image that is not below the base, or
- * two images of one name
+ * @throws UserError for a folder or pattern without images, or an image that is not below the base
  */
-export async function findInputs(
+export async function findImages(
   paths: readonly string[],
   { except, stdin, base }: Search = {},
 ): Promise<Input[]> {
@@ -53,9 +64,7 @@ export async function findInputs(
       for (const line of await listed(stdin)) found.push(...(await findIn(line, results, false)));
     else found.push(...(await findIn(given, results, true)));
   }
-  const inputs = base === undefined ? found : found.map(({ file }) => below(base, file));
-  refuseSameNames(inputs);
-  return inputs;
+  return base === undefined ? found : found.map(({ file }) => below(base, file));
 }
 
 function below(base: string, file: string): Input {
@@ -137,34 +146,6 @@ async function matching(pattern: string, except: string | undefined): Promise<st
 
 function isImage(name: string): boolean {
   return readable.test(name) && !companion.test(name);
-}
-
-function refuseSameNames(inputs: readonly Input[]): void {
-  const byName = new Map<string, Input>();
-  for (const input of inputs) {
-    const name = input.name.normalize('NFC');
-    const other = byName.get(name);
-    if (other && path.resolve(other.file) === path.resolve(input.file))
-      throw new UserError(`${input.file}: given twice`, { hint: 'name every image once' });
-    if (other)
-      throw new UserError(
-        `two images are named '${input.name}': ${other.file} and ${input.file}; results go by name`,
-        { hint: apartBy(other.file, input.file) },
-      );
-    byName.set(name, input);
-  }
-}
-
-/** How two images of one name may come to have two. */
-function apartBy(one: string, other: string): string {
-  const folder = path.dirname(other);
-  if (path.resolve(path.dirname(one)) !== path.resolve(folder))
-    return 'give the folder above them, or name it with --base, so that names include folders';
-  const extension = path.extname(other);
-  const pattern = path.join(folder, `*${extension}`);
-  return path.extname(one) === extension
-    ? 'rename one of them, or give each a run of its own'
-    : `rename one of them, or choose by a pattern such as '${pattern}'`;
 }
 
 /** @param above the folders that this one was found in, without links */

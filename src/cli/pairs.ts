@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { isFolder } from '../files/read.ts';
-import { findInputs, stemOf } from './inputs.ts';
+import { findImages, stemOf, type Input } from './inputs.ts';
+import { refuseSameNames } from './same-names.ts';
 
 export interface Pair {
   readonly name: string;
@@ -30,8 +31,8 @@ export async function findPairs(
       lonely: [],
       unused: [],
     };
-  const results = await findInputs([restored]);
-  const references = await findInputs([reference]);
+  const results = await imagesIn(restored);
+  const references = await imagesIn(reference);
   const byName = new Map(references.map((i) => [i.name.normalize('NFC'), i.file]));
   const pairs: Pair[] = [];
   const lonely: string[] = [];
@@ -42,4 +43,11 @@ export async function findPairs(
     else pairs.push({ name, restored: file, reference: match });
   }
   return { pairs, lonely, unused: [...byName.keys()] };
+}
+
+async function imagesIn(folder: string): Promise<Input[]> {
+  const images = await findImages([folder]);
+  const remedy = () => 'rename one of them, or move it out of the folder';
+  refuseSameNames(images, 'images are matched by name', remedy);
+  return images;
 }

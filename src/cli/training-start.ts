@@ -17,7 +17,7 @@ import { epsilonNetwork, networkCard } from '../training/network.ts';
 import { shapes } from '../training/shapes.ts';
 import type { LabelInput } from '../training/trainer.ts';
 import type { TrainValues } from './commands/train.ts';
-import { findInputs } from './inputs.ts';
+import { findImages } from './inputs.ts';
 import { cardOverrides } from './model-card.ts';
 import { usualTraining } from './training-defaults.ts';
 
@@ -59,7 +59,7 @@ export async function readDataset(
   const found = await stat(data).catch(() => undefined);
   if (!found?.isDirectory())
     throw new UserError(`${data}: not a folder of images, and not the word shapes`);
-  const labelled = labelsOf(data, await findInputs([data]), classes);
+  const labelled = labelsOf(data, await findImages([data]), classes);
   return folder(labelled, { size, fit: values.fit, mirror: values.mirror, seed, signal });
 }
 

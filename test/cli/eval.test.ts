@@ -105,6 +105,15 @@ it('a result without reference fails, the others are scored; unused references a
   expect(done.stdout).toContain('∞');
 });
 
+it('two images of one name are told apart as folders allow', async () => {
+  for (const name of ['a.png', 'a.npy']) await writePicture(at(`twice/${name}`), 16);
+  const { code, stderr } = await dsg(['eval', clean, at('twice')]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /two images are named 'a': .*a\.npy and .*a\.png; images are matched by name\nhint: rename one of them, or move it out of the folder\n/,
+  );
+});
+
 it('other sizes fail', async () => {
   await writePicture(at('wide/a.png'), 24);
   const { code, stderr } = await dsg(['eval', at('wide'), clean, '-q']);

@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { expect, it } from 'vitest';
-import { findInputs, patternOf } from '../../src/cli/inputs.ts';
+import { findImages, findInputs, patternOf } from '../../src/cli/inputs.ts';
 import { interruptible } from '../../src/cli/io.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 
@@ -94,6 +94,19 @@ it.each([
 ])('tells how %j may have two names', async (files, hint) => {
   const error: unknown = await findInputs(files.map(at)).catch((e: unknown) => e);
   expect(error).toMatchObject({ hint: expect.stringContaining(hint) });
+});
+
+it.each([
+  ['no list', undefined, 'give the folder above them, so that names include folders'],
+  ['lists', Readable.from([]), 'give the folder above them, or name it with --base, so that'],
+])('speaks of --base to commands that take %s', async (_, stdin, hint) => {
+  const finding = findInputs(['a.png', 'deep/a.png'].map(at), { stdin });
+  await expect(finding).rejects.toMatchObject({ hint: expect.stringContaining(hint) });
+});
+
+it('finds images of one name where names are of no consequence', async () => {
+  const images = await findImages([at('a.png'), at('deep/a.png')]);
+  expect(images.map((image) => image.name)).toEqual(['a', 'a']);
 });
 
 it('waits no longer for a list once it is interrupted', async () => {

@@ -174,6 +174,16 @@ describe('dsg train', () => {
     expect(plain.stdout).not.toContain('"classes"');
   });
 
+  it('trains on images of one name in several formats', async () => {
+    for (const name of ['anim.png', 'anim.npy']) await writePicture(at(`formats/${name}`), 12);
+    const done = await dsg(
+      ['train', at('formats'), '-o', at('formats.onnx'), '--steps', '1'].concat(small.slice(0, -2)),
+    );
+    expectDone(done);
+    const card = JSON.parse(bytes('formats.card.json').toString()) as Record<string, unknown>;
+    expect(card['training']).toContain('1 steps of 4 images, 2 images');
+  });
+
   it('starts from a model that there is', async () => {
     const args = ['--init', at('whole.onnx'), '--steps', '1', '--rate', '1e-9'];
     expectDone(await train('tuned', args));
