@@ -23,6 +23,7 @@ export async function degradeAll(
   const { seed, fit } = values;
   const inputs = await findInputs(paths, {
     except: values.output,
+    from: 'clean',
     stdin: io.stdin,
     base: values.base,
   });

@@ -5,6 +5,7 @@ import { UserError } from '../errors.ts';
 import { writeAtomic } from '../files/atomic.ts';
 import { fileFailure } from '../files/failure.ts';
 import { makeFolder, makeFolderWithin } from '../files/folder.ts';
+import { isFolder } from '../files/read.ts';
 import { removeLeftovers } from '../files/leftovers.ts';
 import { encodeImage } from '../image/write.ts';
 import type { ImageFormat } from '../image/formats.ts';
@@ -50,9 +51,8 @@ export async function openDestination(
 ): Promise<Destination> {
   if (output === '') throw new UserError('-o names nothing', { hint: 'name a folder or a file' });
   const extension = path.extname(output);
-  const existing = await stat(output).catch(() => undefined);
-  const asFile = !existing?.isDirectory() && formats[extension.toLowerCase()];
-  if (!asFile && !existing?.isDirectory() && unwritable.test(extension))
+  const asFile = formatOfFile(output);
+  if (!asFile && !isFolder(output) && unwritable.test(extension))
     throw new UserError(`${output}: results cannot be written as ${extension.slice(1)}`, {
       hint: `results are lossless: ${Object.keys(formats).join(', ')}`,
     });
@@ -67,10 +67,20 @@ export async function openDestination(
   const folder = asFile ? path.dirname(output) : output;
   await makeWritable(folder);
   const chosen = asFile || format || 'png';
-  const stem = (name: string): string =>
-    asFile ? output.slice(0, -extension.length) : path.join(output, ...name.split('/'));
+  const stem = stemsIn(output);
   const result = (name: string): string => (asFile ? output : `${stem(name)}.${chosen}`);
   return { folder, format: chosen, stem, result, ...keeperOf(folder, result) };
+}
+
+/** The format of an output that is, or is to be, a file; undefined for a folder. */
+function formatOfFile(output: string): ImageFormat | undefined {
+  return isFolder(output) ? undefined : formats[path.extname(output).toLowerCase()];
+}
+
+/** The paths of results without extension, by the names of their images. */
+export function stemsIn(output: string): (name: string) => string {
+  const file = formatOfFile(output) && output.slice(0, -path.extname(output).length);
+  return (name) => file ?? path.join(output, ...name.split('/'));
 }
 
 function keeperOf(

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { UserError } from '../errors.ts';
 import { fileFailure } from '../files/failure.ts';
+import { ownResults, type Origin } from './own-results.ts';
 import { chooseApart, refuseSameNames } from './same-names.ts';
 
 export interface Input {
@@ -15,10 +16,12 @@ export interface Input {
   readonly name: string;
 }
 
-/** Where images are looked for, besides what it is given. */
+/** Where images are looked for, besides what is given. */
 export interface Search {
   /** A folder of results: what lies under it is passed over, unless inputs are looked for there. */
   readonly except?: string | undefined;
+  /** What results are made from there; left out, earlier ones are not told from inputs. */
+  readonly from?: Origin | undefined;
   /** What `-` stands for, a name a line. */
   readonly stdin?: AsyncIterable<string | Uint8Array> | undefined;
   /** The folder that names are relative to, whatever is given. */
@@ -38,13 +41,22 @@ export function stemOf(file: string): string {
 }
 
 /**
- * The images that results are to be made of, each by a name of its own.
- * @throws UserError as `findImages`, and for two images of one name
+ * The images that results are to be made of, each by a name of its own. Results of earlier runs that
+ * lie where those of this one go are none of them, unless they are given by themselves.
+ * @throws UserError as `findImages`, for two images of one name, and where there are results alone
  */
 export async function findInputs(paths: readonly string[], search: Search = {}): Promise<Input[]> {
-  const inputs = await findImages(paths, search);
+  const { except: output, from, stdin } = search;
+  const { images, listed } = await lookFor(paths, search);
+  const searched = images.filter(({ file }) => !listed.has(file));
+  const own = output && from && (await ownResults(images, searched, { output, from }));
+  const inputs = own ? images.filter((image) => !own.has(image)) : images;
+  if (inputs.length === 0)
+    throw new UserError(`${paths.join(', ')}: no images but results that dsg put there`, {
+      hint: 'choose another folder with -o to start from those',
+    });
   // What takes lists takes --base.
-  refuseSameNames(inputs, 'results go by name', chooseApart(search.stdin !== undefined));
+  refuseSameNames(inputs, 'results go by name', chooseApart(stdin !== undefined));
   return inputs;
 }
 
@@ -53,18 +65,27 @@ export async function findInputs(paths: readonly string[], search: Search = {}):
  * A missing file is left to whoever reads it.
  * @throws UserError for a folder or pattern without images, or an image that is not below the base
  */
-export async function findImages(
+export async function findImages(paths: readonly string[], search: Search = {}): Promise<Input[]> {
+  return (await lookFor(paths, search)).images;
+}
+
+/** @returns `listed`, what was given by itself or in a list, besides */
+async function lookFor(
   paths: readonly string[],
-  { except, stdin, base }: Search = {},
-): Promise<Input[]> {
+  { except, stdin, base }: Search,
+): Promise<{ images: Input[]; listed: ReadonlySet<string> }> {
   const found: Input[] = [];
+  const listed = new Set<string>();
   const results = except && path.resolve(except);
-  for (const given of paths) {
-    if (given === '-' && stdin)
-      for (const line of await listed(stdin)) found.push(...(await findIn(line, results, false)));
-    else found.push(...(await findIn(given, results, true)));
-  }
-  return base === undefined ? found : found.map(({ file }) => below(base, file));
+  const look = async (given: string, patterns: boolean): Promise<void> => {
+    listed.add(given);
+    found.push(...(await findIn(given, results, patterns)));
+  };
+  for (const given of paths)
+    if (given === '-' && stdin) for (const line of await linesOf(stdin)) await look(line, false);
+    else await look(given, true);
+  const images = base === undefined ? found : found.map(({ file }) => below(base, file));
+  return { images, listed };
 }
 
 function below(base: string, file: string): Input {
@@ -81,7 +102,7 @@ function isBelow(folder: string, file: string): boolean {
 const nameOf = (relative: string): string => stemOf(relative).split(path.sep).join('/');
 
 /** Lines, or what is between NUL characters if there are any, as `find -print0` writes them. */
-async function listed(stdin: AsyncIterable<string | Uint8Array>): Promise<string[]> {
+async function linesOf(stdin: AsyncIterable<string | Uint8Array>): Promise<string[]> {
   const parts: Uint8Array[] = [];
   for await (const part of stdin) parts.push(Buffer.from(part));
   // Some programs of Windows begin with a mark of the byte order.

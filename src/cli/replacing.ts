@@ -5,19 +5,12 @@ import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { cardPath } from '../card/read.ts';
 import { placeOf, sameFile } from '../files/place.ts';
+import { lookTogether } from '../files/together.ts';
 import type { Destination } from './destination.ts';
 import type { Input } from './inputs.ts';
 import { readSidecar, sidecarPath } from './kept.ts';
 
 const elsewhere = { hint: 'choose another folder with -o' };
-
-/** Places are asked for so many at a time: one after another, ten thousand of them take seconds. */
-const together = 64;
-
-async function each<T>(items: readonly T[], check: (item: T) => Promise<void>): Promise<void> {
-  for (let i = 0; i < items.length; i += together)
-    await Promise.all(items.slice(i, i + together).map(check));
-}
 
 /**
  * @param run.names of the images that are made
@@ -40,10 +33,10 @@ export async function refuseReplacing(
     const place = await placeOf(file);
     for (const at of [place, path.dirname(place)]) if (!taken.has(at)) taken.set(at, what);
   };
-  await each(run.inputs, ({ file }) => take(file, 'an input'));
+  await lookTogether(run.inputs, ({ file }) => take(file, 'an input'));
   for (const file of run.reads) await take(file, `${file}, which it is made from`);
   if (taken.size === 0) return;
-  await each(run.names, async (name) => {
+  await lookTogether(run.names, async (name) => {
     for (const file of [result(name), ...run.beside(name)]) {
       // Nothing is replaced where nothing is, and asking for that is quicker than following links.
       const what = existsSync(file) ? taken.get(await placeOf(file)) : undefined;
@@ -59,7 +52,7 @@ export async function refuseForeignSidecars(
   { stem }: Destination,
   names: readonly string[],
 ): Promise<void> {
-  await each(names, async (name) => {
+  await lookTogether(names, async (name) => {
     const file = sidecarPath(stem(name));
     if (existsSync(file) && !(await isOwn(file)))
       throw new UserError(

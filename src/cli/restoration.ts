@@ -73,6 +73,7 @@ export async function restoreAll(
   const { lanes, samples, seed, steps, simulate, trace } = values;
   const found = await findInputs(paths, {
     except: values.output,
+    from: values.simulate ? 'clean' : 'measurements',
     stdin: io.stdin,
     base: values.base,
   });

@@ -147,6 +147,18 @@ export async function readRecord(
   }
 }
 
+/** The names of the measurements that a record was written with; none of one that cannot be read. */
+export async function recordedFiles(stem: string): Promise<string[]> {
+  const file = recordPath(stem);
+  try {
+    const { measurement, files = [] } = parseRecord(await readBytes(file), file);
+    return [measurement, ...files.map((f) => f.file)];
+  } catch (error) {
+    if (error instanceof UserError) return [];
+    throw error;
+  }
+}
+
 function parseRecord(bytes: Buffer, file: string): OperatorRecord {
   const parsed = operatorRecord.safeParse(parseJson(bytes.toString('utf8'), file));
   if (parsed.success) return parsed.data;
