@@ -1,6 +1,6 @@
 /** Makes measurements of clean images. */
 import type { ImageFormat } from '../image/formats.ts';
-import { recordFiles } from '../pipeline/record.ts';
+import { recordedFiles, recordFiles } from '../pipeline/record.ts';
 import { planOf, sigmaOf } from './degradation.ts';
 import { readAll } from './reading.ts';
 import type { DegradeValues } from './commands/degrade.ts';
@@ -10,7 +10,8 @@ import { findInputs } from './inputs.ts';
 import type { Io } from './io.ts';
 import { writeMeasured } from './measured.ts';
 import { filesRead } from './preparing.ts';
-import { refuseReplacing } from './replacing.ts';
+import { removeReplaced } from './replaced.ts';
+import { placesRead, refuseReplacing } from './replacing.ts';
 import { openReport } from './report.ts';
 import { describeOperator } from './sidecar.ts';
 
@@ -36,10 +37,10 @@ export async function degradeAll(
     const preview = { file: `${destination.stem(name)}.measurement.png`, format: 'png' } as const;
     return format === 'npy' ? [preview, main] : [main];
   };
+  const read = await placesRead(inputs, filesRead(values));
   await refuseReplacing(destination, {
     names: inputs.map(({ name }) => name),
-    inputs,
-    reads: filesRead(values),
+    read,
     beside: (name) => [
       ...filesOf(name).map(({ file }) => file),
       ...recordFiles(destination.stem(name)),
@@ -48,13 +49,16 @@ export async function degradeAll(
   const report = openReport(io, { ...values, inputs: inputs.length });
   for (const note of notes) report.note(`note: ${note}`);
   try {
-    const read = (input: (typeof inputs)[number]) =>
+    const measure = (input: (typeof inputs)[number]) =>
       simulate(input, { ...options, fixed: undefined });
-    for await (const example of readAll(inputs, read, report)) {
+    for await (const example of readAll(inputs, measure, report)) {
       io.signal?.throwIfAborted();
       const { name } = example.input;
       await destination.makeFolder(name);
-      const written = await writeMeasured(destination.stem(name), filesOf(name), example, seed);
+      const stem = destination.stem(name);
+      const before = await recordedFiles(stem);
+      const written = await writeMeasured(stem, filesOf(name), example, seed);
+      await removeReplaced(stem, { ...destination, read, before, now: written });
       report.result(destination.result(name), {
         name,
         operator: describeOperator(example.degradation),

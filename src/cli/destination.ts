@@ -15,6 +15,8 @@ import type { Input } from './inputs.ts';
 export interface Destination {
   readonly folder: string;
   readonly format: ImageFormat;
+  /** Whether the output names the result itself: another name is another result, not its successor. */
+  readonly named: boolean;
   /** The path of an image's result, without extension. */
   stem(name: string): string;
   /** The path of the result itself. */
@@ -69,7 +71,14 @@ export async function openDestination(
   const chosen = asFile || format || 'png';
   const stem = stemsIn(output);
   const result = (name: string): string => (asFile ? output : `${stem(name)}.${chosen}`);
-  return { folder, format: chosen, stem, result, ...keeperOf(folder, result) };
+  return {
+    folder,
+    format: chosen,
+    named: Boolean(asFile),
+    stem,
+    result,
+    ...keeperOf(folder, result),
+  };
 }
 
 /** The format of an output that is, or is to be, a file; undefined for a folder. */

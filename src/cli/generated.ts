@@ -1,10 +1,11 @@
 /** Writes a new image: image first, sidecar last, so that a sidecar means a whole result. */
-import { writeAtomic } from '../files/atomic.ts';
 import type { Wanted } from '../pipeline/job.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { writeResult, type Destination } from './destination.ts';
 import type { Identity } from './identity.ts';
-import { filesOf, resultOf, sidecarPath, type Kept } from './kept.ts';
+import { resultOf, type Kept } from './kept.ts';
+import { writeSidecar } from './replaced.ts';
+import type { Places } from './replacing.ts';
 import type { Report } from './report.ts';
 import { lineOf } from './restored.ts';
 import type { Sampled } from './sampling.ts';
@@ -21,10 +22,11 @@ export async function writeGenerated(
     /** The effective ones. */
     readonly options: object;
     readonly identity: Identity;
+    readonly read: Places;
     readonly report: Report;
   },
 ): Promise<void> {
-  const { destination, model, options, identity, report } = about;
+  const { destination, model, options, identity, read, report } = about;
   const { name, size } = job;
   const { format } = destination;
   const file = destination.result(name);
@@ -45,9 +47,8 @@ export async function writeGenerated(
     ...(loss !== undefined && { loss }),
     timing,
   };
-  const written = sidecarPath(destination.stem(name));
-  await writeAtomic(written, `${JSON.stringify(document, undefined, 2)}\n`);
-  report.result(lineOf(file, document), { ...document, files: filesOf(written, document) }, name);
+  const files = await writeSidecar(destination.stem(name), document, { ...destination, read });
+  report.result(lineOf(file, document), { ...document, files }, name);
 }
 
 /** Grey images have their one channel three times. */

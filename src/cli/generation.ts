@@ -31,7 +31,7 @@ import { refuseUnheld } from './memory.ts';
 import { recordCard } from './model-card.ts';
 import { filesRead, noteModel, openModel, readReplay, refuseChannels } from './preparing.ts';
 import { openLanes, showDuration, type Progress } from './progress.ts';
-import { refuseForeignSidecars, refuseReplacing } from './replacing.ts';
+import { placesRead, refuseForeignSidecars, refuseReplacing } from './replacing.ts';
 import { openReport } from './report.ts';
 import { dueOf } from './resuming.ts';
 import { sampleAll } from './sampling.ts';
@@ -57,10 +57,10 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
   const images = Array.from({ length: count }, (_, i) => ({ file: nameOf(i), name: nameOf(i) }));
   const destination = await openOutput(images, values, model);
   const names = images.map(({ name }) => name);
+  const read = await placesRead([], filesRead(values));
   await refuseReplacing(destination, {
     names,
-    inputs: [],
-    reads: filesRead(values),
+    read,
     beside: (name) => besideGenerated(destination, name, values),
   });
   await refuseForeignSidecars(destination, names);
@@ -128,7 +128,7 @@ export async function generateAll(values: GenerateValues, io: Io): Promise<numbe
         write: async (sampled) => {
           const { identity } = await identify({ file: '', name: sampled.job.name });
           const said = { ...options, ...recordCard(values) };
-          const about = { destination, model: record, options: said, identity, report };
+          const about = { destination, model: record, options: said, identity, read, report };
           await writeGenerated(sampled, about);
         },
       },

@@ -60,10 +60,13 @@ export async function resultOf(image: string, others: readonly string[]): Promis
 }
 
 /** Sidecar, result and what goes with it, as paths. */
-export function filesOf(
-  sidecar: string,
-  { result }: Pick<Kept, 'result'>,
-): { image: string; sidecar: string; others: string[] } {
+export interface ResultFiles {
+  readonly image: string;
+  readonly sidecar: string;
+  readonly others: readonly string[];
+}
+
+export function filesOf(sidecar: string, { result }: Pick<Kept, 'result'>): ResultFiles {
   const at = ({ file }: Digested): string => path.join(path.dirname(sidecar), file);
   return { image: at(result), sidecar, others: result.others.map(at) };
 }

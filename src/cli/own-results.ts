@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { placeOf } from '../files/place.ts';
 import { lookTogether } from '../files/together.ts';
-import { recordedFiles, recordPath } from '../pipeline/record.ts';
+import { recordedMeasurements } from '../pipeline/record.ts';
 import { stemsIn } from './destination.ts';
 import type { Input } from './inputs.ts';
 import { readSidecar, sidecarPath } from './kept.ts';
@@ -35,8 +35,8 @@ export async function ownResults(
 async function isMade(stem: string, file: string, from: Origin): Promise<boolean> {
   const sidecar = sidecarPath(stem);
   if (existsSync(sidecar) && (await readSidecar(sidecar))?.result.file === file) return true;
-  if (from === 'measurements' || !existsSync(recordPath(stem))) return false;
-  return (await recordedFiles(stem)).includes(file);
+  if (from === 'measurements') return false;
+  return (await recordedMeasurements(stem)).some((measurement) => measurement.file === file);
 }
 
 /** Where paths lead, whatever links there are among their folders, each of which is followed once. */

@@ -12,10 +12,29 @@ import { readSidecar, sidecarPath } from './kept.ts';
 
 const elsewhere = { hint: 'choose another folder with -o' };
 
+/** What a run reads, in words, by where it lies; the folders of it too. */
+export type Places = ReadonlyMap<string, string>;
+
+/**
+ * @param inputs the images that are worked on, also by other shards
+ * @param files what is read besides
+ */
+export async function placesRead(
+  inputs: readonly Input[],
+  files: readonly string[],
+): Promise<Places> {
+  const taken = new Map<string, string>();
+  const take = async (file: string, what: string): Promise<void> => {
+    const place = await placeOf(file);
+    for (const at of [place, path.dirname(place)]) if (!taken.has(at)) taken.set(at, what);
+  };
+  await lookTogether(inputs, ({ file }) => take(file, 'an input'));
+  for (const file of files) await take(file, `${file}, which it is made from`);
+  return taken;
+}
+
 /**
  * @param run.names of the images that are made
- * @param run.inputs their files, and those that other shards are made from
- * @param run.reads files besides the inputs
  * @param run.beside what is written besides the result of an image; of folders, all that they hold
  * @throws UserError for a file to be written that would replace one that is read
  */
@@ -23,23 +42,15 @@ export async function refuseReplacing(
   { result }: Destination,
   run: {
     readonly names: readonly string[];
-    readonly inputs: readonly Input[];
-    readonly reads: readonly string[];
+    readonly read: Places;
     beside(name: string): readonly string[];
   },
 ): Promise<void> {
-  const taken = new Map<string, string>();
-  const take = async (file: string, what: string): Promise<void> => {
-    const place = await placeOf(file);
-    for (const at of [place, path.dirname(place)]) if (!taken.has(at)) taken.set(at, what);
-  };
-  await lookTogether(run.inputs, ({ file }) => take(file, 'an input'));
-  for (const file of run.reads) await take(file, `${file}, which it is made from`);
-  if (taken.size === 0) return;
+  if (run.read.size === 0) return;
   await lookTogether(run.names, async (name) => {
     for (const file of [result(name), ...run.beside(name)]) {
       // Nothing is replaced where nothing is, and asking for that is quicker than following links.
-      const what = existsSync(file) ? taken.get(await placeOf(file)) : undefined;
+      const what = existsSync(file) ? run.read.get(await placeOf(file)) : undefined;
       if (what === undefined) continue;
       const written = file === result(name) ? 'the result' : 'what goes with the result';
       throw new UserError(`${file}: ${written} would replace ${what}`, elsewhere);

@@ -32,7 +32,7 @@ import {
 } from './preparing.ts';
 import { openLanes, showDuration, type Progress } from './progress.ts';
 import { readAll } from './reading.ts';
-import { refuseForeignSidecars, refuseReplacing } from './replacing.ts';
+import { placesRead, refuseForeignSidecars, refuseReplacing } from './replacing.ts';
 import { openReport, type Report } from './report.ts';
 import { besideRestored, writeRestored } from './restored.ts';
 import { dueOf } from './resuming.ts';
@@ -93,10 +93,10 @@ export async function restoreAll(
   const destination = await openDestination(values.output, found, values.format);
   const measured = simulate ? [] : found.flatMap(({ file }) => recordFiles(stemOf(file)));
   const names = inputs.map(({ name }) => name);
+  const read = await placesRead(found, [...filesRead(values), ...measured.filter(isFile)]);
   await refuseReplacing(destination, {
     names,
-    inputs: found,
-    reads: [...filesRead(values), ...measured.filter(isFile)],
+    read,
     beside: (name) => besideRestored(destination.stem(name), destination.format, values),
   });
   await refuseForeignSidecars(destination, names);
@@ -120,7 +120,7 @@ export async function restoreAll(
     report.note(`note: ${warning}`);
   const told = [...showConditioning(conditioning, model), ...aims.words];
   const note = onceEach(report);
-  const read = async (input: Input): Promise<Described> => {
+  const describe = async (input: Input): Promise<Described> => {
     const example = await reader.read(input);
     const { task } = example.degradation;
     const settings = settingsFor(task, values, model.card);
@@ -136,7 +136,7 @@ export async function restoreAll(
 
   const began = performance.now();
   const recorded = modelRecord(facts, model);
-  const target = { destination, simulated: simulate, seed, model: recorded, report };
+  const target = { destination, simulated: simulate, seed, model: recorded, read, report };
   const failed = new Set<Input>();
   const gathering = openGathering(samples);
   // Where there are several samples, of the first.
@@ -161,7 +161,7 @@ export async function restoreAll(
       margin: values.fit === 'pad',
       tiling: tilingOf(values, model),
     } as const;
-    await sampleAll(repeated(readAll(due, read, report), samples, failed), options, {
+    await sampleAll(repeated(readAll(due, describe, report), samples, failed), options, {
       destination,
       progress,
       trace,

@@ -1,5 +1,4 @@
 /** Writes a result: image first, sidecar last, so that a sidecar means a whole result. */
-import { writeAtomic } from '../files/atomic.ts';
 import type { ImageFormat } from '../image/formats.ts';
 import type { Posterior } from '../pipeline/posterior.ts';
 import { recordFiles } from '../pipeline/record.ts';
@@ -8,8 +7,10 @@ import type { RestoreValues } from './commands/restore.ts';
 import { writeResult, type Destination } from './destination.ts';
 import type { Example } from './examples.ts';
 import type { Identified } from './identity.ts';
-import { filesOf, resultOf, sidecarPath, type Kept } from './kept.ts';
+import { resultOf, sidecarPath, type Kept } from './kept.ts';
 import { writeMeasured } from './measured.ts';
+import { writeSidecar } from './replaced.ts';
+import type { Places } from './replacing.ts';
 import type { Report } from './report.ts';
 import { samplePaths, writeSamples } from './samples.ts';
 import { measure, sidecar, type ModelRecord, type Quality } from './sidecar.ts';
@@ -33,6 +34,7 @@ export interface WriteOptions {
   readonly simulated: boolean;
   readonly seed: number;
   readonly model: ModelRecord;
+  readonly read: Places;
   readonly report: Report;
 }
 
@@ -42,7 +44,7 @@ export interface WriteOptions {
  */
 export async function writeRestored(
   { example, identified, image, posterior, frames, timing, options }: Restored,
-  { destination, simulated, seed, model, report }: WriteOptions,
+  { destination, simulated, seed, model, read, report }: WriteOptions,
 ): Promise<void> {
   const { name } = example.input;
   const stem = destination.stem(name);
@@ -60,10 +62,8 @@ export async function writeRestored(
   const result = await resultOf(file, others);
   const about = { model, options, identified, result, measures, samples: samples?.facts, timing };
   const document = await sidecar(example, image, about);
-  const written = sidecarPath(stem);
-  await writeAtomic(written, `${JSON.stringify(document, undefined, 2)}\n`);
-  const entry = { ...document, files: filesOf(written, document) };
-  report.result(lineOf(file, measures), entry, name);
+  const files = await writeSidecar(stem, document, { ...destination, read });
+  report.result(lineOf(file, measures), { ...document, files }, name);
 }
 
 /** All that `writeRestored` may write besides the result. */

@@ -17,7 +17,11 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** The UserError for a failed file operation; any other error comes back as it is. */
-export function fileFailure(action: 'read' | 'write', path: string, error: unknown): unknown {
+export function fileFailure(
+  action: 'read' | 'write' | 'remove',
+  path: string,
+  error: unknown,
+): unknown {
   if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return error;
   return new UserError(`cannot ${action} ${path}: ${REASONS[error.code] ?? error.message}`, {
     cause: error,

@@ -1,5 +1,6 @@
 /** The operator record: how a measurement was made, in files beside it. */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { showIssues, UserError } from '../errors.ts';
@@ -147,16 +148,38 @@ export async function readRecord(
   }
 }
 
-/** The names of the measurements that a record was written with; none of one that cannot be read. */
-export async function recordedFiles(stem: string): Promise<string[]> {
+/** A file beside a record, with the digest of its bytes. */
+interface Recorded {
+  readonly file: string;
+  readonly sha256: string;
+}
+
+/** The measurements that a record was written with; none where there is no record that can be read. */
+export async function recordedMeasurements(stem: string): Promise<readonly Recorded[]> {
   const file = recordPath(stem);
-  try {
-    const { measurement, files = [] } = parseRecord(await readBytes(file), file);
-    return [measurement, ...files.map((f) => f.file)];
-  } catch (error) {
-    if (error instanceof UserError) return [];
-    throw error;
-  }
+  if (!existsSync(file)) return [];
+  const record = await readBytes(file)
+    .then((bytes) => parseRecord(bytes, file))
+    .catch(unreadable);
+  return record?.files ?? [];
+}
+
+/** These, and the record's mask or kernel where that is still its own. */
+export async function recordedFiles(stem: string): Promise<readonly Recorded[]> {
+  const measurements = await recordedMeasurements(stem);
+  const whole = measurements.length > 0 ? await readRecord(stem).catch(unreadable) : undefined;
+  const own = whole && operatorFileOf(whole.record.operator);
+  if (own === undefined) return measurements;
+  return [...measurements, { file: own, sha256: await sha256(path.join(path.dirname(stem), own)) }];
+}
+
+function unreadable(error: unknown): undefined {
+  if (!(error instanceof UserError)) throw error;
+}
+
+function operatorFileOf(operator: OperatorRecord['operator']): string | undefined {
+  if (operator.task === 'inpaint') return operator.mask.file;
+  return operator.task === 'deblur' && 'file' in operator.kernel ? operator.kernel.file : undefined;
 }
 
 function parseRecord(bytes: Buffer, file: string): OperatorRecord {
