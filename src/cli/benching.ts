@@ -24,10 +24,10 @@ import { cellTable, groupTable } from '../report/tables.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { benchCommand } from './bench-command.ts';
 import { restoreGroup, type Job } from './bench-group.ts';
+import { findBenchInputs } from './bench-inputs.ts';
 import { measureAll } from './bench-measurements.ts';
 import type { BenchValues } from './commands/bench.ts';
 import { conditioningOf, showConditioning } from './conditioning.ts';
-import { findInputs } from './inputs.ts';
 import type { Io } from './io.ts';
 import { printShortfalls, refuseUnmeasured, withoutNetworks } from './limits.ts';
 import { noteModel, openModel, refuseChannels } from './preparing.ts';
@@ -52,12 +52,7 @@ export async function benchAll(
     { '--min': values.min, '--max': values.max, '--tolerance': values.tolerance },
     { ...withoutNetworks(values), psnrY: ofFiles, ssimY: ofFiles },
   );
-  const inputs = await findInputs(paths, { except: output });
-  const odd = inputs.find(({ name }) => name.includes('\\'));
-  if (odd)
-    throw new UserError(`${odd.file}: a name with \\, which results.json has no place for`, {
-      hint: 'rename it: on Windows the same name would be that of a file in a folder',
-    });
+  const inputs = await findBenchInputs(paths, output);
   if (values.fid !== undefined && inputs.length < 2)
     throw new UserError('--fid compares sets of images, and there is one image', {
       hint: 'leave out --fid, or give more images',

@@ -1,4 +1,11 @@
-import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { sha256Of } from '../../src/files/sha256.ts';
@@ -329,6 +336,36 @@ it.each([
   const { code, stderr } = await bench(at('refused'), ...options);
   expect(code).toBe(1);
   expect(stderr).toContain(message);
+});
+
+describe('images among results', () => {
+  const run = (input: string, output: string): Promise<Outcome> =>
+    dsg(['bench', input, '-o', output, ...common, '--methods', 'none', '--steps', '1']);
+
+  it.each<[what: string, input: string, output: string, message: string]>([
+    ['the folder of results itself', clean, clean, 'results cannot go where the images are'],
+    ['the same by a link', clean, at('link'), 'results cannot go where the images are'],
+    ['pictures as they were scored', join(out, 'clean'), out, 'a.png: lies where the results'],
+    ['results, by a pattern', join(out, '**/*.png'), out, '.png: lies where the results'],
+  ])('are refused: %s', async (_, input, output, message) => {
+    if (!existsSync(at('link'))) symlinkSync(clean, at('link'));
+    const before = [filesIn(clean), filesIn(out)];
+    const done = await run(input, output);
+    expect(done).toMatchObject({ code: 1, stdout: '' });
+    expect(done.stderr).toContain(message);
+    expect(done.stderr).toContain('hint: choose another folder with -o');
+    expect([filesIn(clean), filesIn(out)]).toEqual(before);
+  });
+
+  it('may lie above or beside them', async () => {
+    const above = at('above');
+    await writePicture(join(above, 'photos/a.png'), 16);
+    for (const output of [above, join(above, 'photos/bench')])
+      for (let i = 0; i < 2; i++) {
+        expectDone(await run(join(above, 'photos'), output));
+        expect(read(output).images.map((image) => image.name)).toEqual(['a']);
+      }
+  });
 });
 
 it('one image is no set', async () => {
