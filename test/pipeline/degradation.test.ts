@@ -80,7 +80,10 @@ describe('readKernel', () => {
   it('takes an array as it is', async () => {
     const file = await array('kernel.npy', [1, 1, 1, 3], [1, 2, -1]);
     const values = { shape: [1, 3], data: Float32Array.of(1, 2, -1) };
-    expect(await readKernel(file)).toEqual({ values, notes: [] });
+    const notes = ['its values add up to 2.00, not 1'];
+    expect(await readKernel(file)).toEqual({ values, notes });
+    const usual = await readKernel(await array('usual.npy', [1, 3], [0.25, 0.5, 0.25]));
+    expect(usual.notes).toEqual([]);
   });
 
   it('notes what reading an image left out', async () => {
