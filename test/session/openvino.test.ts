@@ -46,6 +46,18 @@ describe.skipIf(findOpenVino() === undefined)('OpenVINO', () => {
     expect(await run(b.graph, feeds, { ...here, thread })).toEqual(expected);
   });
 
+  it('takes inputs that nothing reads', async () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [3]);
+    b.input('idle', 'float32', []);
+    b.output(b.neg(x), 'y');
+    const feeds = {
+      x: tensor([3], Float32Array.of(1, 2, 3)),
+      idle: tensor([], Float32Array.of(4)),
+    };
+    expect(await run(b.graph, feeds)).toEqual(await runGraph(b.graph, feeds));
+  });
+
   it.runIf(process.platform === 'linux')(
     'binds no thread to a processor while it runs',
     async () => {
