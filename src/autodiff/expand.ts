@@ -2,6 +2,7 @@
 import type { NodeProto } from 'onnx-buf';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
+import { nodeName } from '../onnx/node.ts';
 import { NodeView } from './rule.ts';
 import { ruleFor } from './rules.ts';
 
@@ -20,7 +21,7 @@ export function expandNodes(b: GraphBuilder, nodes: ReadonlySet<NodeProto>): voi
       graph.nodes.push(node);
       continue;
     }
-    b.scope = node.name || (node.output[0] ?? '');
+    b.scope = nodeName(node);
     const values = rule.expand(b, view);
     node.output.forEach((name, i) => {
       if (name) b.replace(name, values[i] as Value);

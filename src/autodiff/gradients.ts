@@ -4,6 +4,7 @@ import { UserError } from '../errors.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { isFloat } from '../onnx/dtype.ts';
 import { reads, valueOf, type Graph, type Value } from '../onnx/graph.ts';
+import { nodeName } from '../onnx/node.ts';
 import { sliceAttention } from '../simplify/sliced-attention.ts';
 import { sameShape } from '../tensor/tensor.ts';
 import { obstacles, showObstacles } from './obstacles.ts';
@@ -125,7 +126,7 @@ export function propagate(
   for (const node of path.nodes.toReversed()) {
     const incoming = node.output.map((name) => total.get(name));
     if (incoming.every((g) => g === undefined)) continue;
-    b.scope = `${node.name || node.output[0]}/vjp`;
+    b.scope = `${nodeName(node)}/vjp`;
     const group = joint.get(node);
     if (group?.inputs.every((name) => path.values.has(name))) {
       const found = group.gradients(b, incoming[0] as Value);

@@ -2,7 +2,8 @@
 import type { NodeProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
 import { isFloat } from '../onnx/dtype.ts';
-import type { Graph } from '../onnx/graph.ts';
+import { valueOf, type Graph } from '../onnx/graph.ts';
+import { nodeName } from '../onnx/node.ts';
 import { showShape } from '../tensor/tensor.ts';
 import type { Path } from './gradients.ts';
 import { NodeView } from './rule.ts';
@@ -38,14 +39,19 @@ function reasonAgainst(graph: Graph, path: Path, node: NodeProto): string | unde
     (name, slot) => path.values.has(name) && rule.slot(slot) === undefined,
   );
   if (unknown >= 0) return `no gradient rule for its input ${unknown}`;
-  const quantized = node.input.some((name) => path.values.has(name) && isInteger(graph, name));
+  const quantized = node.input.some((name) => isRounded(graph, path, name));
   if (quantized && rule.integers !== 'passed') return 'no gradient rule for quantized values';
   return rule.refuse?.(new NodeView(graph, node));
 }
 
-function isInteger(graph: Graph, name: string): boolean {
-  const value = graph.values.get(name);
-  return value !== undefined && !isFloat(value.dtype);
+/** Whether a value is on the path as an integer, which stands for the number that it was rounded from. */
+function isRounded(graph: Graph, { values }: Path, name: string): boolean {
+  return values.has(name) && !isFloat(valueOf(graph, name).dtype);
+}
+
+/** How many values on the path are. */
+export function roundedCount(graph: Graph, path: Path): number {
+  return [...path.values].filter((name) => isRounded(graph, path, name)).length;
 }
 
 function describe(graph: Graph, node: NodeProto, reason: string): Obstacle {
@@ -54,7 +60,7 @@ function describe(graph: Graph, node: NodeProto, reason: string): Obstacle {
   return {
     operator: node.domain ? `${node.domain}.${node.opType}` : node.opType,
     opset: graph.opset,
-    node: node.name || (node.output[0] ?? ''),
+    node: nodeName(node),
     shapes: `${list(node.input)} -> ${list(node.output)}`,
     reason,
   };

@@ -9,6 +9,7 @@
 import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
 import { amend } from '../onnx/amend.ts';
 import { valueOf, type Graph } from '../onnx/graph.ts';
+import { nodeName } from '../onnx/node.ts';
 import { peakBytes } from '../onnx/peak.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import { checkpoints } from './checkpoints.ts';
@@ -128,8 +129,7 @@ function repeated(graph: Graph, backward: readonly NodeProto[], plan: Plan): Nod
       plan.copied.add(copy);
       graph.values.set(copy, { ...valueOf(graph, o), name: copy });
     }
-    const again = `${node.name || name}${suffix}`;
-    nodes.push(amend(NodeProtoSchema, node, { name: again, input, output }));
+    nodes.push(amend(NodeProtoSchema, node, { name: nodeName(node) + suffix, input, output }));
     return copies.get(name) as string;
   };
   for (const node of backward) {

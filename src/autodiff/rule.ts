@@ -171,12 +171,12 @@ export function unless(refuse: NonNullable<Refuse>, base: Rule): Rule {
   return { ...base, refuse };
 }
 
-/** A rule for each operator set in which the operator changed its form, by first version. */
-export type RuleBySet = { readonly since: Readonly<Record<number, Rule>> };
-
 /** `base`, which gradients of quantized integers pass too. */
 export function passingIntegers(base: Rule): Rule {
   return { ...base, integers: 'passed' };
 }
+
+/** A rule for each operator set in which the operator changed its form, by first version. */
+export type RuleBySet = { readonly since: Readonly<Record<number, Rule>> };
 
 export type RuleTable = Readonly<Record<string, Rule | RuleBySet>>;

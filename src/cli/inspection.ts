@@ -1,6 +1,6 @@
 /** What there is to know of a model before it is used. */
 import { activeNodes, type Path } from '../autodiff/gradients.ts';
-import { obstacles, type Obstacle } from '../autodiff/obstacles.ts';
+import { obstacles, roundedCount, type Obstacle } from '../autodiff/obstacles.ts';
 import type { Card } from '../card/card.ts';
 import { overrideCard, type CardOverrides } from '../card/override.ts';
 import { readCard } from '../card/read.ts';
@@ -8,7 +8,7 @@ import { suspicions } from '../card/suspicions.ts';
 import { UserError } from '../errors.ts';
 import { modelOutput, type ModelInput, type ModelOutput } from '../onnx/dims.ts';
 import { isFloat } from '../onnx/dtype.ts';
-import { valueOf, type Graph } from '../onnx/graph.ts';
+import type { Graph } from '../onnx/graph.ts';
 import { initializerOf, weightsAmong } from '../onnx/initializer.ts';
 import { opsetOf, readModel, type OnnxModel } from '../onnx/read.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
@@ -185,7 +185,7 @@ async function gradientOf(
       nodes: path.nodes.length,
       operators: countOperators(path.nodes),
       depth: depth(path),
-      rounded: [...path.values].filter((name) => !isFloat(valueOf(graph, name).dtype)).length,
+      rounded: roundedCount(graph, path),
     };
     return { gradient: { ...sizes, possible, output, wrt, ...facts, obstacles: found }, graph };
   } catch (error) {

@@ -12,6 +12,7 @@ import { amend } from './amend.ts';
 import { withBodies } from './bodies.ts';
 import type { GraphBuilder } from './builder.ts';
 import type { Graph, Value } from './graph.ts';
+import { nodeName } from './node.ts';
 import { raiseOpset } from './upgrade.ts';
 
 /**
@@ -87,7 +88,7 @@ export type Rename = (name: string) => string;
 /** A node under new names, which go into the bodies of If, Loop and Scan as well. */
 export function renameNode(node: NodeProto, renamed: Rename, scope: string): NodeProto {
   const outside = amend(NodeProtoSchema, node, {
-    name: `${scope}/${node.name || node.output[0]}`,
+    name: `${scope}/${nodeName(node)}`,
     input: node.input.map(renamed),
     output: node.output.map(renamed),
   });

@@ -1,9 +1,7 @@
 /** Loops whose number of rounds is a constant, written out: what comes out of a Loop has no shape else, nor a gradient. */
-import { create } from '@bufbuild/protobuf';
 import {
   GraphProtoSchema,
   ModelProtoSchema,
-  NodeProtoSchema,
   TensorProtoSchema,
   type GraphProto,
   type ModelProto,
@@ -11,10 +9,10 @@ import {
   type TensorProto,
 } from 'onnx-buf';
 import { amend } from './amend.ts';
-import { makeAttributes, type Attributes } from './attributes.ts';
 import { eachNode } from './bodies.ts';
 import { renameNode } from './inline.ts';
 import { initializerFrom, initializerOf, numbers } from './initializer.ts';
+import { makeNode, nodeName } from './node.ts';
 import { inlineTensor } from './proto.ts';
 import { opsetOf } from './read.ts';
 
@@ -92,19 +90,13 @@ function writtenOut(loop: NodeProto, rounds: number, opset: number): Written | u
   const stacks = loop.output.slice(carriedCount).map((): string[] => []);
   // What no round ran for has no type here, and before opset 13 axes are attributes.
   if (stacks.length > 0 && (rounds === 0 || opset < 13)) return undefined;
-  const scope = loop.name || (loop.output[0] ?? 'Loop');
+  const scope = nodeName(loop);
   const nodes: NodeProto[] = [];
   const constants: TensorProto[] = [];
   const integer = (name: string, value: number, shape: number[]): string => {
     const data = initializerFrom('int64', shape, BigInt64Array.of(BigInt(value)));
     constants.push(inlineTensor(name, data));
     return name;
-  };
-  const emit = (type: string, input: string[], output: string, attributes: Attributes = {}) => {
-    const name = `${output}/${type}`;
-    const attribute = makeAttributes(attributes);
-    nodes.push(create(NodeProtoSchema, { opType: type, name, input, output: [output], attribute }));
-    return output;
   };
 
   const made = madeWithin(body);
@@ -129,12 +121,14 @@ function writtenOut(loop: NodeProto, rounds: number, opset: number): Written | u
   loop.output.forEach((name, i) => {
     if (name === '') return;
     const stack = stacks[i - carriedCount];
-    if (!stack) emit('Identity', [carried[i] ?? ''], name);
-    else {
-      const first = integer(`${name}/axis`, 0, [1]);
-      const rows = stack.map((v, k) => emit('Unsqueeze', [v, first], `${name}/${k}`));
-      emit('Concat', rows, name, { axis: 0 });
+    if (!stack) {
+      nodes.push(makeNode('Identity', [carried[i] ?? ''], name));
+      return;
     }
+    const first = integer(`${name}/axis`, 0, [1]);
+    const rows = stack.map((_, k) => `${name}/${k}`);
+    nodes.push(...stack.map((v, k) => makeNode('Unsqueeze', [v, first], rows[k] as string)));
+    nodes.push(makeNode('Concat', rows, name, { axis: 0 }));
   });
   return { nodes, constants };
 }

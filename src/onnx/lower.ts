@@ -4,6 +4,7 @@ import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
 import { floatAttr, intAttr, makeAttributes, type Attributes } from './attributes.ts';
 import { initializerFrom, type Initializer } from './initializer.ts';
 import { dropEmptySums } from './baddbmm.ts';
+import { nodeName } from './node.ts';
 import { unrollSequences } from './sequences.ts';
 
 /**
@@ -59,7 +60,7 @@ function groupNormalization(
     out.push(
       create(NodeProtoSchema, {
         opType,
-        name: `${node.name || base}/${opType}${part && `.${part}`}`,
+        name: `${nodeName(node)}/${opType}${part && `.${part}`}`,
         input,
         output: [output],
         attribute: makeAttributes(attributes),

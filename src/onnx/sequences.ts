@@ -3,10 +3,10 @@
  * and `unbind` become SplitToSequence and SequenceAt; scripted lists grow by SequenceInsert. Written
  * as plain tensors here, since a sequence has no shape that could be resolved.
  */
-import { create } from '@bufbuild/protobuf';
-import { NodeProtoSchema, type NodeProto } from 'onnx-buf';
-import { hasAttr, intAttr, makeAttributes, type Attributes } from './attributes.ts';
+import type { NodeProto } from 'onnx-buf';
+import { hasAttr, intAttr, type Attributes } from './attributes.ts';
 import { reads } from './graph.ts';
+import { makeNode } from './node.ts';
 import { initializerFrom, numbers, type Initializer } from './initializer.ts';
 
 /** What is known of a sequence: its tensors by position, and how many where that is known. */
@@ -37,9 +37,7 @@ export function unrollSequences(
     output: string,
     attributes: Attributes = {},
   ): string => {
-    const attribute = makeAttributes(attributes);
-    const name = `${output}/${opType}`;
-    out.push(create(NodeProtoSchema, { opType, name, input, output: [output], attribute }));
+    out.push(makeNode(opType, input, output, attributes));
     return output;
   };
 

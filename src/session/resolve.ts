@@ -10,6 +10,7 @@ import type { Bindings } from '../onnx/dims.ts';
 import { dtypes, type DType } from '../onnx/dtype.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { unrollLoops } from '../onnx/loops.ts';
+import { nodeName } from '../onnx/node.ts';
 import { withOwnNames } from '../onnx/own-names.ts';
 import type { OnnxModel } from '../onnx/read.ts';
 import { assemble, exposeAll, exposeShapes, lowerInlined, makeSkeleton } from '../onnx/skeleton.ts';
@@ -52,7 +53,7 @@ function openShapes(where: string, open: readonly string[], { graph }: ModelProt
     `${names.slice(0, most).join(', ')}${names.length > most ? `, and ${names.length - most} more` : ''}`;
   const control = (graph?.node ?? [])
     .filter((n) => n.opType === 'If' || n.opType === 'Loop')
-    .map((n) => `${n.opType} ${n.name || n.output[0]}`);
+    .map((n) => `${n.opType} ${nodeName(n)}`);
   const reason =
     control.length > 0
       ? `of ${listed(control, 3)} the branch or the number of rounds is not known: export the model with it fixed`

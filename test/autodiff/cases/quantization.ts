@@ -6,6 +6,7 @@ import type { Attributes } from '../../../src/onnx/attributes.ts';
 import type { GraphBuilder } from '../../../src/onnx/builder.ts';
 import { dtypes, type DType } from '../../../src/onnx/dtype.ts';
 import type { Value } from '../../../src/onnx/graph.ts';
+import { sizeOf } from '../../../src/tensor/tensor.ts';
 import type { LawCase } from '../law.ts';
 import { apart } from './case.ts';
 
@@ -36,7 +37,7 @@ const onIntegers = (
 ): LawCase => ({
   operator,
   name: `${name} on integers`,
-  inputs: { x: { shape, values: onLattice(shape.reduce((n, d) => n * d, 1)) } },
+  inputs: { x: { shape, values: onLattice(sizeOf(shape)) } },
   build: (b, { x }) => there(b, x as Value, (v) => and(b, v)),
 });
 
@@ -45,7 +46,7 @@ const onIntegers = (
  * from x, differences would see it change.
  */
 function dynamic(b: GraphBuilder, x: Value): { integers: Value; scale: Value; point: Value } {
-  const n = x.shape.reduce((product, d) => product * d, 1);
+  const n = sizeOf(x.shape);
   const ends = b.constant([-128 * unit, 127 * unit]);
   const all = b.op('Concat', [b.reshape(x, [n]), ends], { axis: 0 });
   const [bytes, scale, point] = b.ops('DynamicQuantizeLinear', [all], {}, 3);
@@ -60,13 +61,12 @@ function integerProduct(
   [left, right]: [number[], number[]],
   attributes: Attributes = {},
 ): LawCase {
-  const size = (shape: number[]): number => shape.reduce((n, d) => n * d, 1);
   return {
     operator,
     name,
     inputs: {
-      x: { shape: left, values: onLattice(size(left)) },
-      w: { shape: right, values: onLattice(size(right)) },
+      x: { shape: left, values: onLattice(sizeOf(left)) },
+      w: { shape: right, values: onLattice(sizeOf(right)) },
     },
     build: (b, { x, w }) => {
       const [a, c] = [dynamic(b, x as Value), dynamic(b, w as Value)];
@@ -87,7 +87,7 @@ function constantProduct(
   return {
     operator,
     name,
-    inputs: { x: { shape, values: onLattice(shape.reduce((n, d) => n * d, 1)) } },
+    inputs: { x: { shape, values: onLattice(sizeOf(shape)) } },
     build: (b, { x }) => {
       const { integers, scale, point } = dynamic(b, x as Value);
       const w = b.constant(weights.values, 'int8', weights.shape);
@@ -109,7 +109,7 @@ function roundedProduct(
   return {
     operator,
     name,
-    inputs: { x: { shape, values: onLattice(shape.reduce((n, d) => n * d, 1)) } },
+    inputs: { x: { shape, values: onLattice(sizeOf(shape)) } },
     build: (b, { x }) => {
       const [scale, point] = [b.constant(unit), zero(b, 'uint8', 128)];
       const scales = b.constant(weights.scales ?? 1);
@@ -123,6 +123,24 @@ function roundedProduct(
     },
   };
 }
+
+/** Two computed matrices, one of whole numbers, so that the product is on the lattice. */
+const roundedMatrices = (
+  name: string,
+  by: string,
+  [left, right]: [number[], number[]],
+): LawCase => ({
+  operator: 'QLinearMatMul',
+  name,
+  inputs: { x: { shape: [2, 3], values: left }, w: { shape: [3, 2], values: right } },
+  wrt: [by],
+  build: (b, { x, w }) => {
+    const [scale, point] = [b.constant(unit), zero(b, 'int8')];
+    const [a, c] = [x, w].map((v) => b.op('QuantizeLinear', [v, scale, point]));
+    const operands = [a, scale, point, c, scale, point, scale, point];
+    return b.op('DequantizeLinear', [b.op('QLinearMatMul', operands), scale, point]);
+  },
+});
 
 export const quantization: LawCase[] = [
   {
@@ -239,36 +257,8 @@ export const quantization: LawCase[] = [
     values: [1, 0, -1, 2, 1, -1],
     shape: [3, 2],
   }),
-  {
-    operator: 'QLinearMatMul',
-    name: 'both computed',
-    inputs: {
-      x: { shape: [2, 3], values: onLattice(6) },
-      w: { shape: [3, 2], values: [1, 0, -1, 1, 1, -1] },
-    },
-    wrt: ['x'],
-    build: (b, { x, w }) => {
-      const [scale, point] = [b.constant(unit), zero(b, 'int8')];
-      const [a, c] = [x, w].map((v) => b.op('QuantizeLinear', [v, scale, point]));
-      const operands = [a, scale, point, c, scale, point, scale, point];
-      return b.op('DequantizeLinear', [b.op('QLinearMatMul', operands), scale, point]);
-    },
-  },
-  {
-    operator: 'QLinearMatMul',
-    name: 'by what is on the right',
-    inputs: {
-      x: { shape: [2, 3], values: [1, 0, -1, 1, -1, 1] },
-      w: { shape: [3, 2], values: onLattice(6) },
-    },
-    wrt: ['w'],
-    build: (b, { x, w }) => {
-      const [scale, point] = [b.constant(unit), zero(b, 'int8')];
-      const [a, c] = [x, w].map((v) => b.op('QuantizeLinear', [v, scale, point]));
-      const operands = [a, scale, point, c, scale, point, scale, point];
-      return b.op('DequantizeLinear', [b.op('QLinearMatMul', operands), scale, point]);
-    },
-  },
+  roundedMatrices('both computed', 'x', [onLattice(6), [1, 0, -1, 1, 1, -1]]),
+  roundedMatrices('by what is on the right', 'w', [[1, 0, -1, 1, -1, 1], onLattice(6)]),
   roundedProduct(
     'QLinearConv',
     'with a bias',
