@@ -31,6 +31,13 @@ const chainOptions = {
     'ddim',
   ),
   eta: option('--eta <x>', 'Sampling', 'ddim: noise added at each step', real(0, 1), '1'),
+  temperature: option(
+    '--temperature <t>',
+    'Sampling',
+    'of that noise: below 1, samples differ less and are nearer to what they have in common',
+    real(0),
+    '1',
+  ),
   variance: option(
     '--variance <name>',
     'Sampling',
@@ -104,15 +111,27 @@ export function settingsForNew(given: SamplingValues, card: Card, guided: boolea
   return { method: methodFor(values, method, { card }), sampler };
 }
 
-/** The sampler that the options choose; by default its variance is the one that the model learned. */
+/**
+ * The sampler that the options choose; by default its variance is the one that the model learned.
+ * @throws UserError for a temperature of steps without noise
+ */
 export function samplerFor(
-  { sampler, eta, variance }: ChainValues,
+  { sampler, eta: given, temperature, variance }: ChainValues,
   card: Card,
   usualEta = 1,
 ): SamplerChoice {
-  if (sampler === 'ddim') return { name: 'ddim', eta: eta ?? usualEta };
+  const eta = given ?? usualEta;
+  if (sampler === 'ddim' && eta === 0 && temperature !== undefined)
+    throw new UserError(
+      '--temperature is that of the noise of steps, and with an eta of 0 they have none',
+      {
+        hint: 'add --eta 1, or leave out --temperature',
+      },
+    );
+  const heat = temperature === undefined ? {} : { temperature };
+  if (sampler === 'ddim') return { name: 'ddim', eta, ...heat };
   const learned = card.learnedVariance ? 'learned_range' : 'fixed_small';
-  return { name: 'ddpm', variance: variance ?? learned };
+  return { name: 'ddpm', variance: variance ?? learned, ...heat };
 }
 
 /** @throws UserError for losses that no method would guide towards */

@@ -8,8 +8,8 @@ import type { Guidance } from '../guidance/guidance.ts';
 import { none } from '../guidance/none.ts';
 import { pseudoinverse } from '../guidance/pseudoinverse.ts';
 import { universal } from '../guidance/universal.ts';
-import { ddim } from '../samplers/ddim.ts';
-import { ddpm } from '../samplers/ddpm.ts';
+import { ddim, type DdimOptions } from '../samplers/ddim.ts';
+import { ddpm, type DdpmOptions } from '../samplers/ddpm.ts';
 import type { Sampler, TimeTravel } from '../samplers/sampler.ts';
 import type { Step } from '../schedules/respace.ts';
 import { UserError } from '../errors.ts';
@@ -76,15 +76,19 @@ export function weighsNoise({ name, whiten = 0 }: Method): boolean {
 }
 
 export type SamplerChoice =
-  | { readonly name: 'ddim'; readonly eta: number }
-  | { readonly name: 'ddpm'; readonly variance: 'fixed_small' | 'fixed_large' | 'learned_range' };
+  ({ readonly name: 'ddim' } & DdimOptions) | ({ readonly name: 'ddpm' } & DdpmOptions);
 
+/** @throws UserError for a parameter out of range */
 export function samplerFor(choice: SamplerChoice): Sampler {
-  return choice.name === 'ddim' ? ddim({ eta: choice.eta }) : ddpm({ variance: choice.variance });
+  return choice.name === 'ddim' ? ddim(choice) : ddpm(choice);
 }
 
 /** @throws UserError for DSG of steps without noise, whose sphere has no radius */
 function refuseStill({ name }: Method, sampler: SamplerChoice): void {
+  if (name === 'dsg' && sampler.temperature === 0)
+    throw new UserError('dsg: at temperature 0 there is no sphere to move on', {
+      hint: 'take a temperature above 0 (1 is usual), or --method dps, freedom or pigdm',
+    });
   if (name === 'dsg' && sampler.name === 'ddim' && sampler.eta === 0)
     throw new UserError('dsg: a step of eta 0 draws no noise, so there is no sphere to move on', {
       hint: 'take an eta above 0 (1 is usual), or --method dps, freedom or pigdm',

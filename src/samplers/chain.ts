@@ -1,4 +1,5 @@
 /** The loop that samplers share: each step draws from a Gaussian whose mean is linear in x0 and x_t. */
+import { UserError } from '../errors.ts';
 import type { Step } from '../schedules/respace.ts';
 import { sameShape, showShape, tensor, type Tensor } from '../tensor/tensor.ts';
 import { assertFinite } from './finite.ts';
@@ -13,13 +14,35 @@ export interface Transition {
 
 type TransitionOf = (denoised: Denoised, step: Step) => Transition;
 
+export interface Temperature {
+  /**
+   * tau, from 0: every sigma is multiplied by it, and means are not. 1, the default, samples; less has
+   * samples that differ less, nearer to what they have in common.
+   */
+  readonly temperature?: number | undefined;
+}
+
 /**
  * A sampler that takes the given transition at every step, plain where the guidance abstains.
  * The last step takes the mean; `noisy` tells whether the others have a sigma. Only x0 is used of the
- * prediction, so that its clip is heeded.
- * @throws NonFiniteError for a NaN or infinity; the signal's reason when aborted.
+ * prediction, so that its clip is heeded. Noise has a temperature, as in the DDIM sampler of Rombach et
+ * al., High-Resolution Image Synthesis with Latent Diffusion Models (2022), published code.
+ * @throws UserError if the temperature is negative or not finite; the sampler throws NonFiniteError
+ * for a NaN or infinity, and the signal's reason when aborted.
  */
-export function chain(transition: TransitionOf, noisy: boolean): Sampler {
+export function chain(
+  transition: TransitionOf,
+  noisy: boolean,
+  { temperature = 1 }: Temperature,
+): Sampler {
+  if (!(temperature >= 0 && temperature < Infinity))
+    throw new UserError(`temperature ${temperature}, expected a number from 0`, {
+      hint: '1, the default, samples; 0.9 has samples that differ less',
+    });
+  const tempered: TransitionOf = (denoised, step) => {
+    const { sigma, ...mean } = transition(denoised, step);
+    return { ...mean, sigma: scaled(sigma, temperature) };
+  };
   return async function* (input) {
     const { steps, travel, signal } = input;
     let { x } = input;
@@ -28,8 +51,8 @@ export function chain(transition: TransitionOf, noisy: boolean): Sampler {
       const mean = travel?.averages?.(step) ? runningMean() : undefined;
       for (let pass = 0; pass < passes; pass++) {
         signal?.throwIfAborted();
-        const draws = noisy && step.index !== 0;
-        const taken = await take(transition, input, { x, step, pass, draws });
+        const draws = noisy && temperature > 0 && step.index !== 0;
+        const taken = await take(tempered, input, { x, step, pass, draws });
         const last = pass + 1 === passes;
         const state = mean ? { ...taken, x: mean(taken.x) } : taken;
         if (last || mean) yield state;
@@ -90,6 +113,11 @@ async function drawnDuring(coming: Promise<Denoised>, draw: () => Tensor): Promi
     await coming.catch(() => undefined);
     throw error;
   }
+}
+
+function scaled(sigma: number | Tensor, factor: number): number | Tensor {
+  if (typeof sigma === 'number') return factor * sigma;
+  return factor === 1 ? sigma : { shape: sigma.shape, data: sigma.data.map((s) => factor * s) };
 }
 
 /** Noise from the next step's level to this one's again: q(x_t | x') of the forward process. */

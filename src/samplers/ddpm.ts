@@ -2,7 +2,7 @@
 import { UserError } from '../errors.ts';
 import type { Step } from '../schedules/respace.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
-import { chain } from './chain.ts';
+import { chain, type Temperature, type Transition } from './chain.ts';
 import type { Denoised, Sampler } from './sampler.ts';
 
 type Sigma = (denoised: Denoised, step: Step) => number | Tensor;
@@ -17,24 +17,26 @@ const SIGMAS = {
   learned_range: learnedRange,
 } satisfies Record<string, Sigma>;
 
-export interface DdpmOptions {
+export interface DdpmOptions extends Temperature {
   readonly variance: keyof typeof SIGMAS;
 }
 
 /**
  * Ho et al., Denoising Diffusion Probabilistic Models (2020), equations 6 and 7.
  * `learned_range` needs `Denoised.variance`.
+ * @throws UserError if the temperature is negative or not finite.
  */
-export function ddpm({ variance }: DdpmOptions): Sampler {
+export function ddpm({ variance, ...heat }: DdpmOptions): Sampler {
   const sigmaOf: Sigma = SIGMAS[variance];
-  return chain((denoised, step) => {
+  const transition = (denoised: Denoised, step: Step): Transition => {
     const { alphaBar, alphaBarPrev, beta } = step;
     return {
       ofX0: (beta * Math.sqrt(alphaBarPrev)) / (1 - alphaBar),
       ofX: ((1 - alphaBarPrev) * Math.sqrt(1 - beta)) / (1 - alphaBar),
       sigma: sigmaOf(denoised, step),
     };
-  }, true);
+  };
+  return chain(transition, true, heat);
 }
 
 /**

@@ -233,6 +233,16 @@ describe('refused', () => {
       /argument '2' is invalid\. Expected a number, 0 to 1/,
     ],
     [
+      'a temperature below none',
+      [at('good.png'), ...blur, '--temperature', '-1'],
+      /argument '-1' is invalid\. Expected a number, 0 or more/,
+    ],
+    [
+      'a temperature of no noise',
+      [at('good.png'), ...blur, '--method', 'dps', '--eta', '0', '--temperature', '0.9'],
+      /--temperature is that of the noise of steps, .*\nhint: add --eta 1/,
+    ],
+    [
       '--rate without dsg',
       [at('good.png'), ...blur, '--method', 'dps', '--rate', '1'],
       /--rate belongs to --method dsg/,

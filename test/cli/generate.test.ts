@@ -70,6 +70,7 @@ describe('generate', () => {
       ['--seed', '1'],
       ['--sampler', 'ddpm'],
       ['--eta', '1'],
+      ['--sampler', 'ddpm', '--temperature', '0.5'],
     ])
       expect((await made(...more))['0000.png']).not.toBe(alone['0000.png']);
   });
@@ -195,6 +196,7 @@ describe('bad input', () => {
       /an image of 999999999×999999999 takes .* GiB, more than can be held/,
     ],
     ['an option without use', ['--sampler', 'ddpm', '--eta', '0.5'], /--eta belongs to/],
+    ['a temperature of steps without noise', ['--temperature', '0.5'], /hint: add --eta 1/],
   ])('%s', async (_, args, message) => {
     const done = await generate([...args, '-o', at('never.png')]);
     expect(done.code).toBe(1);

@@ -66,6 +66,7 @@ describe('restore --simulate', () => {
     for (const options of [
       ['--method', 'dps'],
       ['--method', 'none', '--eta', '0'],
+      ['--method', 'pigdm', '--temperature', '0.9'],
       ['--sampler', 'ddpm', '--variance', 'fixed_large'],
     ]) {
       const done = await restore([a, ...blur, '--simulate', '-o', fresh(), ...quick, ...options]);

@@ -108,6 +108,7 @@ describe('--resume', () => {
     ['method', ['--method', 'dps']],
     ['rate', ['--rate', '0.3']],
     ['eta', ['--eta', '0.5']],
+    ['temperature', ['--temperature', '0.9']],
     ['noise', ['--noise', '0.1']],
     ['degradation', ['--kernel-size', '7']],
     ['trace', ['--trace', '1']],

@@ -63,6 +63,11 @@ describe('guidance', () => {
     expect(() => of(dsg, still)).toThrow('there is no sphere to move on');
     expect(() => of(dsg, { name: 'ddim', eta: 0.5 })).not.toThrow();
     expect(() => of(dps, still)).not.toThrow();
+    expect(() => of(dsg, { ...noisy, temperature: 0 })).toThrow(
+      /at temperature 0 there is no sphere/,
+    );
+    expect(() => of(dsg, { ...learned, temperature: 0 })).toThrow(/at temperature 0/);
+    expect(() => of(dsg, { ...noisy, temperature: 0.9 })).not.toThrow();
   });
 
   it.each<[Method, SamplerChoice, RegExp]>([

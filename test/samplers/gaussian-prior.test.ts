@@ -63,6 +63,51 @@ describe('with the exact prediction of a Gaussian prior', () => {
       expectMoments(await draw(learned, withVariance, N, 65536), PRIOR, 0.002);
   });
 
+  it.each([
+    ['ddim', 0.9, ddim({ eta: 1, temperature: 0.9 })],
+    ['ddim', 0.5, ddim({ eta: 1, temperature: 0.5 })],
+    ['ddpm', 0.7, ddpm({ variance: 'fixed_small', temperature: 0.7 })],
+  ])(
+    '%s, temperature %f: the mean is exact, the spread that of its recursion',
+    async (_, t, sampler) => {
+      const N = 100;
+      const at = (temperature: number): [number, number] => {
+        let [p, q] = [1, 1];
+        for (const { alphaBar: a, alphaBarPrev: b, posteriorVariance } of linearSteps(N)) {
+          // x' = (sqrt(b) - c sqrt(a)) x0 + c x + tau sigma z, of a prediction x0 of slope k in x.
+          const c = Math.sqrt(1 - b - posteriorVariance) / Math.sqrt(1 - a);
+          const next = (variance: number, prior: number): number => {
+            const k = (Math.sqrt(a) * prior) / (a * prior + 1 - a);
+            const slope = (Math.sqrt(b) - c * Math.sqrt(a)) * k + c;
+            return slope ** 2 * variance + temperature ** 2 * posteriorVariance;
+          };
+          [p, q] = [next(p, PRIOR.cov[0]), next(q, PRIOR.cov[2])];
+        }
+        return [p, q];
+      };
+      const [p, q] = at(t);
+      expect(p).toBeLessThan(at(1)[0]);
+      const drawn = await draw(sampler, withVariance, N, 16384);
+      expectMoments(drawn, { mean: PRIOR.mean, cov: [p, 0, q] }, 1e-4);
+    },
+  );
+
+  it('at temperature 0 asks for no noise', async () => {
+    for (const sampler of [
+      ddim({ eta: 1, temperature: 0 }),
+      ddpm({ variance: 'fixed_small', temperature: 0 }),
+    ])
+      await run(
+        sampler({
+          denoise: exactDenoise(PRIOR),
+          x: randn(9, 0, [4, 2, 1, 1]),
+          steps: linearSteps(10),
+          guidance: none,
+          noise: () => expect.unreachable('noise'),
+        }),
+      );
+  });
+
   it('ddim, eta 0 is the composition of its linear maps, and asks for no noise', async () => {
     const steps = linearSteps(50);
     const shape = [64, 2, 1, 1];

@@ -139,6 +139,31 @@ describe('the sigma of ddpm', () => {
   });
 });
 
+describe.each([
+  ['ddim', (temperature: number) => ddim({ eta: 0.5, temperature })],
+  ['ddpm, fixed_large', (temperature: number) => ddpm({ variance: 'fixed_large', temperature })],
+  [
+    'ddpm, learned_range',
+    (temperature: number) => ddpm({ variance: 'learned_range', temperature }),
+  ],
+])('temperature of %s', (_, sampler) => {
+  const values = (sigma: number | Tensor): number[] =>
+    typeof sigma === 'number' ? [sigma] : Array.from(sigma.data);
+
+  it('is that of the noise, and leaves means as they are', async () => {
+    const full = await proposal(sampler(1), middle);
+    const { mean, sigma, sample } = await proposal(sampler(0.8), middle);
+    expect(mean).toEqual(full.mean);
+    values(sigma).forEach((s, i) => expect(s / values(full.sigma)[i]!).toBeCloseTo(0.8, 6));
+    expectClose(sample, (i) => mean.data[i]! + 0.8 * (full.sample.data[i]! - full.mean.data[i]!));
+  });
+
+  it.each([-0.1, Infinity, NaN])('is not %f', (temperature) => {
+    expect(() => sampler(temperature)).toThrow(UserError);
+    expect(() => sampler(temperature)).toThrow(`temperature ${temperature}`);
+  });
+});
+
 it.each([-0.1, 1.1, NaN])('ddim refuses eta %f', (eta) => {
   expect(() => ddim({ eta })).toThrow(UserError);
   expect(() => ddim({ eta })).toThrow(`eta ${eta}`);
