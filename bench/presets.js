@@ -28,6 +28,7 @@ const { positionals, values } = parseArgs({
     whiten: { type: 'string', default: '0,0.1,1' },
     methods: { type: 'string', default: 'dps,dsg' },
     'clip-gradient': { type: 'string', default: 'pass' },
+    temperature: { type: 'string', default: '1' },
     check: { type: 'boolean', default: false },
     threads: { type: 'string', default: '2' },
     device: { type: 'string', default: 'cpu' },
@@ -37,6 +38,7 @@ const { positionals, values } = parseArgs({
 const [folder = '.'] = positionals;
 const { device, precision } = values;
 const [sigma, seed] = [0.05, 0];
+const temperature = Number(values.temperature);
 const model = await loadModel(values.model);
 const images = [];
 for (const name of readdirSync(folder).filter((n) => n.endsWith('.png')))
@@ -57,7 +59,9 @@ const tried = existsSync(values.tried) ? JSON.parse(readFileSync(values.tried, '
 
 /** Mean PSNR in dB of one sample of every image; the noise is the same for all settings. */
 async function score(restorer, task, steps, method) {
-  const key = [task, steps, ...Object.entries(method).flat().slice(1)].join(' ');
+  const settings = Object.entries(method).flat().slice(1);
+  if (temperature !== 1) settings.push('temperature', temperature);
+  const key = [task, steps, ...settings].join(' ');
   if (!(key in tried)) {
     const found = { psnr: [], ssim: [] };
     for (const { name, image } of images) {
@@ -108,7 +112,7 @@ const restorerOf = (steps) =>
   openRestorer({
     model,
     method: { name: 'none' },
-    sampler: { name: 'ddim', eta: 1 },
+    sampler: { name: 'ddim', eta: 1, temperature },
     steps,
     seed,
     session: { device, precision, threads: Number(values.threads) },
