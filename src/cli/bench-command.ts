@@ -4,6 +4,7 @@ import { conditionOptions } from './condition-options.ts';
 import { cardOptions } from './model-card.ts';
 import type { Table } from './options.ts';
 import { deviceOptions } from './run-options.ts';
+import { stepOptions } from './settings.ts';
 
 /** As a POSIX shell reads it. What only judges or shows results is left out. */
 export function benchCommand(paths: readonly string[], values: BenchValues): string {
@@ -25,7 +26,7 @@ export function benchCommand(paths: readonly string[], values: BenchValues): str
   const words = [
     ...paths,
     ...given.flatMap(([key, value]) => [`--${key}`, String(value)]),
-    ...said({ ...conditionOptions, ...cardOptions, ...deviceOptions }, values),
+    ...said({ ...stepOptions, ...conditionOptions, ...cardOptions, ...deviceOptions }, values),
   ];
   return ['dsg', 'bench', ...words.map(quoted)].join(' ');
 }

@@ -34,7 +34,13 @@ import { noteModel, openModel, refuseChannels } from './preparing.ts';
 import { openReport, type Report } from './report.ts';
 import { writeReport } from './reporting.ts';
 import { definitionsOf, openNetworks } from './score-networks.ts';
-import { settingsFor, showSettings, samplingOptions, type SamplingValues } from './settings.ts';
+import {
+  refuseIdle,
+  samplingOptions,
+  settingsFor,
+  showSettings,
+  type SamplingValues,
+} from './settings.ts';
 import { modelFacts } from './sidecar.ts';
 import { versions } from './version.ts';
 
@@ -143,9 +149,13 @@ interface Group extends GroupKey {
   readonly settings: Job['settings'];
 }
 
-/** Everything to restore: each task by each method and step count. */
+/**
+ * Everything to restore: each task by each method and step count.
+ * @throws UserError for options of steps that do not go together
+ */
 function groupsOf(values: BenchValues, plan: Protocol, model: Model): Group[] {
   const { methods = plan.methods, steps = plan.steps } = values;
+  const { seed, sampler, eta, temperature, variance } = values;
   const unset = Object.fromEntries(
     Object.entries(samplingOptions).map(([key, row]) => [
       key,
@@ -155,7 +165,9 @@ function groupsOf(values: BenchValues, plan: Protocol, model: Model): Group[] {
   return values.tasks.flatMap((task) =>
     methods.flatMap((method) =>
       steps.map((n) => {
-        const sampling = { ...unset, method, steps: n, seed: values.seed };
+        const said = { seed, sampler, eta, temperature, variance };
+        const sampling = { ...unset, ...said, method, steps: n };
+        refuseIdle(sampling, method);
         return { task, method, steps: n, settings: settingsFor(task, sampling, model.card) };
       }),
     ),

@@ -13,16 +13,8 @@ import {
 } from './method-options.ts';
 import { choice, integer, option, optionWith, real, text, type Values } from './options.ts';
 
-/** How a chain is sampled, guided or not. */
-const chainOptions = {
-  steps: optionWith(
-    '--steps <n>',
-    'Sampling',
-    "sampling steps, up to the model's (usually 1000)",
-    integer(1),
-    100,
-  ),
-  seed: optionWith('--seed <n>', 'Sampling', 'seed of all randomness', integer(0), 0),
+/** How each step is taken. */
+export const stepOptions = {
   sampler: optionWith(
     '--sampler <name>',
     'Sampling',
@@ -45,6 +37,19 @@ const chainOptions = {
     choice(['fixed_small', 'fixed_large', 'learned_range']),
     'learned_range if the model learned one, else fixed_small',
   ),
+} as const;
+
+/** How a chain is sampled, guided or not. */
+const chainOptions = {
+  steps: optionWith(
+    '--steps <n>',
+    'Sampling',
+    "sampling steps, up to the model's (usually 1000)",
+    integer(1),
+    100,
+  ),
+  seed: optionWith('--seed <n>', 'Sampling', 'seed of all randomness', integer(0), 0),
+  ...stepOptions,
 } as const;
 
 /** Where sampling begins. */

@@ -94,6 +94,24 @@ describe('a benchmark', () => {
     }
   });
 
+  it.each([
+    ['pigdm', ['--temperature', '0.9'], 'pigdm, ddim eta 1 temperature 0.9'],
+    ['dsg', ['--eta', '0.5'], /^dsg rate .*, ddim eta 0\.5$/],
+    ['dps', ['--sampler', 'ddpm', '--variance', 'fixed_large'], /, ddpm variance fixed_large$/],
+  ])('by %s, with %j, too, and says so', async (method, step, settings) => {
+    const [benched, restored] = [at(`${method}-benched`), at(`${method}-restored`)];
+    const how = ['--methods', method, '--steps', '3', ...step];
+    expectDone(await bench(benched, ...how, '--tasks', 'sr'));
+    const degradation = ['--task', 'sr', '--simulate', '--noise', '0.05', '--model', model];
+    const sampling = ['--method', method, '--steps', '3', ...step];
+    expectDone(await restore([clean, ...degradation, ...sampling, '-o', restored]));
+    const [a, b] = [join(benched, `sr/${method}-3/a.sample0.png`), join(restored, 'a.png')];
+    expect(readFileSync(a).equals(readFileSync(b))).toBe(true);
+    const { groups, command } = read(benched);
+    expect(groups[0]?.settings).toMatch(settings);
+    expect(command).toContain(step.join(' '));
+  });
+
   it('run again makes nothing again but what is missing, damaged or was made otherwise', async () => {
     const before = read(out);
     const [gone, damaged, cut] = [before.cells[3]!, before.cells[9]!, before.cells[12]!];
@@ -323,8 +341,11 @@ it.skipIf(process.platform === 'win32')('refuses a name that is a path elsewhere
 
 it.each([
   [['--tasks', 'sr,sr'], 'Expected every value once.'],
-  [['--methods', 'magic'], 'Expected one of dsg, dps, none.'],
+  [['--methods', 'magic'], 'Expected one of dsg, dps, pigdm, psld, none.'],
   [['--steps', '20,x'], 'Expected an integer'],
+  [['--methods', 'psld'], 'psld glues latents to images, and the model has no latents'],
+  [['--sampler', 'ddpm', '--eta', '1'], '--eta belongs to --sampler ddim'],
+  [['--methods', 'dsg', '--eta', '0'], 'dsg: a step of eta 0 draws no noise'],
   [['--baseline', at('missing.json')], 'no such file'],
   [['--max', 'lpips=0.3'], '--max lpips=0.3: lpips is not worked out\nhint: add --lpips MODEL'],
   [

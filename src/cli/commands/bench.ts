@@ -19,9 +19,10 @@ import {
   type Values,
 } from '../options.ts';
 import { deviceOptions } from '../run-options.ts';
+import { stepOptions } from '../settings.ts';
 import { defineCommand } from './command.ts';
 
-const methods = choice(['dsg', 'dps', 'none']);
+const methods = choice(['dsg', 'dps', 'pigdm', 'psld', 'none']);
 
 const options = {
   output: requiredOption('-o, --output <folder>', 'Simple', 'folder for everything', text),
@@ -71,6 +72,7 @@ const options = {
     text,
     'the one that comes with dsg',
   ),
+  ...stepOptions,
   ...conditionOptions,
   ...cardOptions,
   ...deviceOptions,
