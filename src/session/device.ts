@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
-import { hasNvidiaDriver, webgpuHardware } from './hardware.ts';
+import { hasNvidiaDriver, lacksVulkanDevice, webgpuHardware } from './hardware.ts';
 import { requireOpenVino } from './openvino-library.ts';
 
 export type Device = 'auto' | 'cpu' | 'cuda' | 'webgpu' | 'openvino';
@@ -43,7 +43,8 @@ let automatic: Choice | undefined;
 /**
  * The device that is asked for; `auto` stands for CUDA, else WebGPU where there is a real GPU, else
  * the CPU.
- * @throws UserError if a provider is asked for that is not installed: no silent fall-back
+ * @throws UserError if a provider is asked for that is not installed, or has nothing to run on: no silent
+ * fall-back
  */
 export function explainDevice(device: Device): Choice {
   if (device === 'auto') return (automatic ??= chooseAutomatically());
@@ -52,6 +53,13 @@ export function explainDevice(device: Device): Choice {
     return { device };
   }
   const installed = installedProviders();
+  if (device === 'webgpu' && installed.includes(device) && lacksVulkanDevice())
+    throw new UserError(
+      `device ${device}: Vulkan finds no GPU, nor a driver that does without one`,
+      {
+        hint: "install the GPU's Vulkan driver (`dsg doctor` shows what is found), or use --device cpu",
+      },
+    );
   if (installed.includes(device)) return { device };
   throw new UserError(
     `device ${device}: this installation has no such provider (it has ${installed.join(', ')})`,

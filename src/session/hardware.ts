@@ -24,6 +24,14 @@ export function webgpuHardware(): string | undefined {
   return vulkanDevices()?.find(({ kind }) => kind !== 'cpu' && kind !== 'other')?.name;
 }
 
+let lacking: boolean | undefined;
+
+/** Whether WebGPU would find nothing, not even a driver in software; false where that cannot be told. */
+export function lacksVulkanDevice(): boolean {
+  if (process.platform !== 'linux') return false;
+  return (lacking ??= vulkanDevices()?.length === 0);
+}
+
 /** Spares machines without a GPU the loading of Vulkan. */
 function mayHaveGpu(): boolean {
   if (process.platform !== 'linux') return true;
