@@ -85,14 +85,16 @@ export function samplerFor(choice: SamplerChoice): Sampler {
 
 /** @throws UserError for DSG of steps without noise, whose sphere has no radius */
 function refuseStill({ name }: Method, sampler: SamplerChoice): void {
-  if (name === 'dsg' && sampler.temperature === 0)
-    throw new UserError('dsg: at temperature 0 there is no sphere to move on', {
-      hint: 'take a temperature above 0 (1 is usual), or --method dps, freedom or pigdm',
-    });
-  if (name === 'dsg' && sampler.name === 'ddim' && sampler.eta === 0)
-    throw new UserError('dsg: a step of eta 0 draws no noise, so there is no sphere to move on', {
-      hint: 'take an eta above 0 (1 is usual), or --method dps, freedom or pigdm',
-    });
+  if (name !== 'dsg') return;
+  const values: Partial<DdimOptions> = sampler;
+  const still = (['eta', 'temperature'] as const).find((key) => values[key] === 0);
+  if (still)
+    throw new UserError(
+      `dsg: a step of ${still} 0 draws no noise, so there is no sphere to move on`,
+      {
+        hint: `take a higher ${still} (1 is usual), or --method dps, freedom or pigdm`,
+      },
+    );
 }
 
 /**

@@ -64,9 +64,9 @@ describe('guidance', () => {
     expect(() => of(dsg, { name: 'ddim', eta: 0.5 })).not.toThrow();
     expect(() => of(dps, still)).not.toThrow();
     expect(() => of(dsg, { ...noisy, temperature: 0 })).toThrow(
-      /at temperature 0 there is no sphere/,
+      /a step of temperature 0 draws no noise/,
     );
-    expect(() => of(dsg, { ...learned, temperature: 0 })).toThrow(/at temperature 0/);
+    expect(() => of(dsg, { ...learned, temperature: 0 })).toThrow(/a step of temperature 0/);
     expect(() => of(dsg, { ...noisy, temperature: 0.9 })).not.toThrow();
   });
 
