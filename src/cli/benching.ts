@@ -156,6 +156,7 @@ interface Group extends GroupKey {
 function groupsOf(values: BenchValues, plan: Protocol, model: Model): Group[] {
   const { methods = plan.methods, steps = plan.steps } = values;
   const { seed, sampler, eta, temperature, variance } = values;
+  const said = { seed, sampler, eta, temperature, variance };
   const unset = Object.fromEntries(
     Object.entries(samplingOptions).map(([key, row]) => [
       key,
@@ -165,7 +166,6 @@ function groupsOf(values: BenchValues, plan: Protocol, model: Model): Group[] {
   return values.tasks.flatMap((task) =>
     methods.flatMap((method) =>
       steps.map((n) => {
-        const said = { seed, sampler, eta, temperature, variance };
         const sampling = { ...unset, ...said, method, steps: n };
         refuseIdle(sampling, method);
         return { task, method, steps: n, settings: settingsFor(task, sampling, model.card) };

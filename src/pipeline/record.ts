@@ -16,7 +16,9 @@ import { readKernel, readMask, type Degradation } from './degradation.ts';
 /** Records name their neighbours, never a path elsewhere. */
 const fileName = z.string().regex(/^[^/\\]+$/, 'expected a file name without a folder');
 const digest = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in hexadecimal');
+/** A file beside a record: a measurement by the digest of its bytes, a mask or kernel by that of its values. */
 const beside = z.strictObject({ file: fileName, sha256: digest });
+type Beside = Readonly<z.infer<typeof beside>>;
 
 const operatorRecord = z.strictObject({
   schema: z.literal(1),
@@ -110,7 +112,7 @@ async function encodeOperator(
   }
 }
 
-function reference(file: string, values: Tensor): { file: string; sha256: string } {
+function reference(file: string, values: Tensor): Beside {
   return { file: path.basename(file), sha256: valuesHash(values) };
 }
 
@@ -148,14 +150,8 @@ export async function readRecord(
   }
 }
 
-/** A file beside a record, with the digest of its bytes. */
-interface Recorded {
-  readonly file: string;
-  readonly sha256: string;
-}
-
 /** The measurements that a record was written with; none where there is no record that can be read. */
-export async function recordedMeasurements(stem: string): Promise<readonly Recorded[]> {
+export async function recordedMeasurements(stem: string): Promise<readonly Beside[]> {
   const file = recordPath(stem);
   if (!existsSync(file)) return [];
   const record = await readBytes(file)
@@ -164,8 +160,8 @@ export async function recordedMeasurements(stem: string): Promise<readonly Recor
   return record?.files ?? [];
 }
 
-/** These, and the record's mask or kernel where that is still its own. */
-export async function recordedFiles(stem: string): Promise<readonly Recorded[]> {
+/** These, and the record's mask or kernel where that is still its own, all by the digests of their bytes. */
+export async function recordedFiles(stem: string): Promise<readonly Beside[]> {
   const measurements = await recordedMeasurements(stem);
   const whole = measurements.length > 0 ? await readRecord(stem).catch(unreadable) : undefined;
   const own = whole && operatorFileOf(whole.record.operator);

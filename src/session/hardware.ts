@@ -1,7 +1,7 @@
 /** The GPUs of this machine, as far as providers can use them. */
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { vulkanDevices } from './vulkan.ts';
+import { vulkanDevices, type VulkanDevice } from './vulkan.ts';
 
 /** Where the driver of NVIDIA shows that it is loaded, also inside WSL. */
 const nvidiaFiles: Partial<Record<NodeJS.Platform, readonly string[]>> = {
@@ -21,15 +21,21 @@ export function webgpuHardware(): string | undefined {
   // Metal is there on every Mac that runs Node.js.
   if (process.platform === 'darwin') return 'Metal';
   if (!mayHaveGpu()) return undefined;
-  return vulkanDevices()?.find(({ kind }) => kind !== 'cpu' && kind !== 'other')?.name;
+  return listed()?.find(({ kind }) => kind !== 'cpu' && kind !== 'other')?.name;
 }
-
-let lacking: boolean | undefined;
 
 /** Whether WebGPU would find nothing, not even a driver in software; false where that cannot be told. */
 export function lacksVulkanDevice(): boolean {
   if (process.platform !== 'linux') return false;
-  return (lacking ??= vulkanDevices()?.length === 0);
+  return listed()?.length === 0;
+}
+
+let asked: { readonly devices: readonly VulkanDevice[] | undefined } | undefined;
+
+/** Asked once: drivers are loaded for the answer, and every session wants it. */
+function listed(): readonly VulkanDevice[] | undefined {
+  asked ??= { devices: vulkanDevices() };
+  return asked.devices;
 }
 
 /** Spares machines without a GPU the loading of Vulkan. */
