@@ -1,5 +1,5 @@
 /** Refusing nodes whose parameters are only known when the graph runs. */
-import type { NodeView } from './rule.ts';
+import type { NodeView } from '../onnx/node-view.ts';
 
 /** What a rule has against nodes that compute any of these inputs; absent ones are no obstacle. */
 export function constantInputs(...slots: number[]): (v: NodeView) => string | undefined {

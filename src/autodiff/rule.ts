@@ -1,9 +1,9 @@
 /** What a gradient rule is, and what it is given. */
 import type { NodeProto } from 'onnx-buf';
 import type { GraphBuilder } from '../onnx/builder.ts';
-import { constantNumbers, type Graph, type Value } from '../onnx/graph.ts';
-import type { Initializer } from '../onnx/initializer.ts';
 import type { DType } from '../onnx/dtype.ts';
+import type { Value } from '../onnx/graph.ts';
+import { NodeView } from '../onnx/node-view.ts';
 
 /** How derived graphs are written where more than one form is right. */
 export interface Forms {
@@ -32,46 +32,6 @@ export interface Forms {
    * attention's at once or those of a block of queries at a time.
    */
   readonly attention: 'kept' | 'whole' | 'sliced';
-}
-
-/** A node on the path, as its rule sees it. */
-export class NodeView {
-  readonly node: NodeProto;
-  readonly graph: Graph;
-
-  constructor(graph: Graph, node: NodeProto) {
-    this.graph = graph;
-    this.node = node;
-  }
-
-  /** An input by slot; undefined where it is optional and absent. */
-  input(slot: number): Value | undefined {
-    return this.graph.values.get(this.node.input[slot] ?? '');
-  }
-  /** First input. */
-  get x(): Value {
-    return this.present(this.input(0), 'input 0');
-  }
-  /** Second input. */
-  get w(): Value {
-    return this.present(this.input(1), 'input 1');
-  }
-  /** First output. */
-  get y(): Value {
-    return this.present(this.graph.values.get(this.node.output[0] ?? ''), 'output 0');
-  }
-  /** The numbers of a constant input, undefined where it is absent or computed. */
-  constant(slot: number): number[] | undefined {
-    return constantNumbers(this.graph, this.node.input[slot]);
-  }
-  /** A constant input with its bytes still unread. */
-  initializer(slot: number): Initializer | undefined {
-    return this.graph.initializers.get(this.node.input[slot] ?? '');
-  }
-  protected present(value: Value | undefined, what: string): Value {
-    if (!value) throw new Error(`${this.node.opType} ${this.node.name}: ${what} is missing`);
-    return value;
-  }
 }
 
 /** A node whose gradient is being written. */

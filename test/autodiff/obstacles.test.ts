@@ -15,13 +15,12 @@ function oneNode(type: string, shapes: number[][], attributes: Attributes, opset
   return b.graph;
 }
 
-/** The largest of four integers, which stand for reals. */
-function pooledIntegers(): Graph {
+/** Integers, which stand for reals, or 0 where they are negative. */
+function rectifiedIntegers(): Graph {
   const b = new GraphBuilder(emptyGraph('model', 17));
   const scale = b.constant(0.5);
   const integers = b.op('QuantizeLinear', [b.input('x0', 'float32', [1, 1, 4, 4]), scale]);
-  const largest = b.op('MaxPool', [integers], { kernel_shape: [2, 2], strides: [2, 2] });
-  b.output(b.op('DequantizeLinear', [largest, scale]), 'y');
+  b.output(b.op('DequantizeLinear', [b.op('Relu', [integers]), scale]), 'y');
   return b.graph;
 }
 
@@ -83,7 +82,7 @@ test.each<[string, Graph]>([
     'its input and forget gates are coupled',
     oneNode('LSTM', lstm, { hidden_size: 2, input_forget: 1 }),
   ],
-  ['no gradient rule for quantized values', pooledIntegers()],
+  ['no gradient rule for quantized values', rectifiedIntegers()],
   [
     'its scales are those of blocks',
     oneNode(

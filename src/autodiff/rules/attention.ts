@@ -5,7 +5,8 @@ import type { Value } from '../../onnx/graph.ts';
 import { showShape } from '../../tensor/tensor.ts';
 import { inSlices, type Gradients } from '../attention-core.ts';
 import { derived } from '../derived.ts';
-import { rule, unless, type NodeView, type RuleContext, type RuleTable } from '../rule.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
+import { rule, unless, type RuleContext, type RuleTable } from '../rule.ts';
 
 /** `y (g − Σ g y)`, for any y that a softmax over `axis` gave. */
 function throughSoftmax({ b }: RuleContext, y: Value, g: Value, axis: number): Value {

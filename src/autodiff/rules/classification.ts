@@ -2,7 +2,8 @@
 import { hasAttr, intAttr, stringAttr } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import { writtenAs, type NodeView, type RuleTable } from '../rule.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
+import { writtenAs, type RuleTable } from '../rule.ts';
 
 /** −w log p of the labels, added up or averaged; `logP` is `[n, classes, ...]`, labels are `[n, ...]`. */
 function negativeLogLikelihood(b: GraphBuilder, v: NodeView, logP: Value): Value {

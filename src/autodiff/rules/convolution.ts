@@ -7,7 +7,8 @@ import { sizeOf } from '../../tensor/tensor.ts';
 import { eye } from '../adjoint.ts';
 import { constantInputs } from '../constant-inputs.ts';
 import { derived } from '../derived.ts';
-import { rule, unless, type NodeView, type RuleContext, type RuleTable } from '../rule.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
+import { rule, unless, type RuleContext, type RuleTable } from '../rule.ts';
 import { windowOf } from '../window.ts';
 
 const convWindow = (c: NodeView): Window & { group: number } => ({

@@ -5,13 +5,14 @@ import { bytesOf } from '../../onnx/initializer.ts';
 import { showShape, sizeOf } from '../../tensor/tensor.ts';
 import { scatterAdd, scatterAddAlong } from '../adjoint.ts';
 import { derived } from '../derived.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
 import {
   noGradient,
   rule,
   unless,
-  type NodeView,
   type RuleContext,
   type RuleTable,
+  passingIntegers,
 } from '../rule.ts';
 
 const axisOf = ({ node, x }: NodeView, otherwise = 0): number => {
@@ -101,7 +102,7 @@ const neitherSetNorAdded = (v: NodeView): string | undefined =>
   ['none', 'add'].includes(placed(v)) ? undefined : `its reduction is ${placed(v)}`;
 
 export const indexing: RuleTable = {
-  Gather: rule(gatherInput),
+  Gather: passingIntegers(rule(gatherInput)),
   GatherElements: rule((c) => scatterAddAlong(c.b, c.x.shape, c.w, c.g, axisOf(c))),
   GatherND: rule((c) => scatterAdd(c.b, c.x.shape, wholeTuples(c), c.g)),
   ScatterElements: unless(

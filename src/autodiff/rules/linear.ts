@@ -4,14 +4,8 @@ import { einsumTerms, type EinsumTerms } from '../../onnx/einsum.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { eye } from '../adjoint.ts';
-import {
-  every,
-  rule,
-  type NodeView,
-  type RuleContext,
-  type RuleTable,
-  type SlotGradient,
-} from '../rule.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
+import { every, rule, type RuleContext, type RuleTable, type SlotGradient } from '../rule.ts';
 
 // MatMul. A vector on the left counts as a row, one on the right as a column. Where the right
 // operand is a single matrix, every row of a batch meets it, so that one Gemm does for all of them:

@@ -1,5 +1,6 @@
 /** Gradients of operators that move elements without computing with them. g: gradient of the output. */
 import { intAttr, intsAttr, plainAttributes, stringAttr } from '../../onnx/attributes.ts';
+import type { DType } from '../../onnx/dtype.ts';
 import { valueOf, type Value } from '../../onnx/graph.ts';
 import { fullPads, sliceSpan } from '../../onnx/infer/movement.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
@@ -35,7 +36,9 @@ function concatInput(c: RuleContext, slot: number): Value {
 
 /** The gradients side by side again, with zeros for the parts that nothing depends on. */
 function splitInput({ b, gradients, node }: RuleContext): Value {
-  const parts = node.output.map((name, i) => gradients[i] ?? b.zeros(valueOf(b.graph, name)));
+  const dtype = gradients.find((g) => g)?.dtype as DType;
+  const zeros = (name: string): Value => b.zeros({ dtype, shape: valueOf(b.graph, name).shape });
+  const parts = node.output.map((name, i) => gradients[i] ?? zeros(name));
   return b.op('Concat', parts, { axis: intAttr(node, 'axis', 0) });
 }
 
@@ -137,9 +140,9 @@ export const movement: RuleTable = {
 
   // Parts and wholes
   Concat: passingIntegers(every(concatInput)),
-  Split: { ...rule(splitInput), allOutputs: true },
+  Split: passingIntegers({ ...rule(splitInput), allOutputs: true }),
   Slice: passingIntegers(unless(constantInputs(1, 2, 3, 4), rule(sliceInput))),
-  Pad: unless(constantInputs(1, 3), rule(padInput, null, padValue)),
+  Pad: passingIntegers(unless(constantInputs(1, 3), rule(padInput, null, padValue))),
   Trilu: rule((c) => c.b.op('Trilu', [c.g, c.input(1)], { upper: intAttr(c.node, 'upper', 1) })),
 
   // Copies

@@ -7,14 +7,8 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { derivedFloats, isFilledWith } from '../derived.ts';
-import {
-  rule,
-  unless,
-  writtenAs,
-  type NodeView,
-  type RuleContext,
-  type RuleTable,
-} from '../rule.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
+import { rule, unless, writtenAs, type RuleContext, type RuleTable } from '../rule.ts';
 
 export interface Normalized {
   readonly xHat: Value;

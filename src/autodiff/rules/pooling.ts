@@ -5,7 +5,8 @@ import { reachOf, type Window } from '../../onnx/window.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { scatterAddAlong } from '../adjoint.ts';
 import { ones } from '../derived.ts';
-import { rule, unless, type NodeView, type RuleContext, type RuleTable } from '../rule.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
+import { rule, unless, type RuleContext, type RuleTable, passingIntegers } from '../rule.ts';
 import { windowOf } from '../window.ts';
 import { amongTies } from './reduction.ts';
 
@@ -90,7 +91,7 @@ const spatialAxes = ({ x }: NodeView): number[] => [...x.shape.keys()].slice(2);
 
 export const pooling: RuleTable = {
   AveragePool: rule(averagePoolInput),
-  MaxPool: unless(columnMajor, rule(maxPoolInput)),
+  MaxPool: passingIntegers(unless(columnMajor, rule(maxPoolInput))),
   GlobalAveragePool: rule(({ b, g, x }) => b.scale(g, 1 / sizeOf(x.shape.slice(2)))),
   GlobalMaxPool: rule((c) => amongTies(c, c.g, c.y, spatialAxes(c))),
 };

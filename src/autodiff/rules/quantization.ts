@@ -10,13 +10,13 @@ import { intAttr, plainAttributes } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import { integerRange } from '../../onnx/dtype.ts';
 import type { Value } from '../../onnx/graph.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
 import {
   passingIntegers,
   rule,
   RuleContext,
   unless,
   writtenAs,
-  type NodeView,
   type Rule,
   type RuleTable,
 } from '../rule.ts';

@@ -2,7 +2,8 @@
 import { floatAttr, intAttr, stringAttr, stringsAttr } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import { unless, writtenAs, type NodeView, type Rule, type RuleTable } from '../rule.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
+import { unless, writtenAs, type Rule, type RuleTable } from '../rule.ts';
 
 /** The state `[batch, hidden]` that steps hand on, and the cell of an LSTM beside it. */
 interface State {

@@ -4,14 +4,8 @@ import type { Value } from '../../onnx/graph.ts';
 import { noop, reducedAxes } from '../../onnx/infer/reduction.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { constantInputs } from '../constant-inputs.ts';
-import {
-  rule,
-  unless,
-  type NodeView,
-  type Rule,
-  type RuleContext,
-  type RuleTable,
-} from '../rule.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
+import { rule, unless, type Rule, type RuleContext, type RuleTable } from '../rule.ts';
 
 const axesOf = (c: NodeView): number[] => {
   const named = intsAttr(c.node, 'axes') ?? c.constant(1);

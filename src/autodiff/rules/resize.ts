@@ -3,7 +3,8 @@ import { intsAttr, plainAttributes, stringAttr } from '../../onnx/attributes.ts'
 import type { Value } from '../../onnx/graph.ts';
 import { adjointAlong, eye } from '../adjoint.ts';
 import { constantInputs } from '../constant-inputs.ts';
-import { rule, unless, type NodeView, type RuleContext, type RuleTable } from '../rule.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
+import { rule, unless, type RuleContext, type RuleTable, passingIntegers } from '../rule.ts';
 
 /**
  * Every mode is linear and works on one axis at a time, so that resizing the identity gives its
@@ -74,4 +75,6 @@ function obstacle(v: NodeView): string | undefined {
   return constantInputs(2, 3)(v);
 }
 
-export const resize: RuleTable = { Resize: unless(obstacle, rule(resizeInput, null, null)) };
+export const resize: RuleTable = {
+  Resize: passingIntegers(unless(obstacle, rule(resizeInput, null, null))),
+};

@@ -5,7 +5,8 @@ import type { Value } from '../../onnx/graph.ts';
 import { showShape, sizeOf } from '../../tensor/tensor.ts';
 import { constantInputs } from '../constant-inputs.ts';
 import { derivedFloats } from '../derived.ts';
-import { unless, writtenAs, type NodeView, type RuleTable } from '../rule.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
+import { unless, writtenAs, type RuleTable } from '../rule.ts';
 import { sampled, type Sampling } from '../sampling.ts';
 
 /** GridSample: x at places in [-1,1]. */

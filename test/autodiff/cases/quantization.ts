@@ -200,6 +200,32 @@ export const quantization: LawCase[] = [
   onIntegers('Slice', 'a part', [2, 6], (b, v) =>
     b.op('Slice', [v, b.ints([1]), b.ints([4]), b.ints([1])]),
   ),
+  onIntegers('Split', 'parts', [2, 6], (b, v) => {
+    const [left, right] = b.split(v, [2, 4], 1) as [Value, Value];
+    return b.op('Concat', [right, left], { axis: 1 });
+  }),
+  onIntegers('Split', 'one of its parts', [2, 6], (b, v) => b.split(v, [2, 4], 1)[1] as Value),
+  onIntegers('Pad', 'the zero point around', [2, 6], (b, v) =>
+    b.op('Pad', [v, b.ints([0, 1, 1, 2]), b.constant(0, 'int8')]),
+  ),
+  onIntegers('Gather', 'some twice', [3, 4], (b, v) =>
+    b.op('Gather', [v, b.ints([2, 0, 2])], { axis: 1 }),
+  ),
+  onIntegers('Resize', 'copies', [1, 2, 3, 2], (b, v) =>
+    b.op('Resize', [v, undefined, b.constant([1, 1, 2, 2])], {
+      mode: 'nearest',
+      coordinate_transformation_mode: 'asymmetric',
+      nearest_mode: 'floor',
+    }),
+  ),
+  {
+    operator: 'MaxPool',
+    name: 'windows on integers',
+    // So far apart that the largest of a window stays the largest.
+    inputs: { x: { shape: [1, 1, 4, 4], values: apart(16, 8 * unit).map((v) => v + unit / 2) } },
+    build: (b, { x }) =>
+      there(b, x as Value, (v) => b.op('MaxPool', [v], { kernel_shape: [2, 2], strides: [2, 2] })),
+  },
   onIntegers('Expand', 'copies', [1, 6], (b, v) => b.expand(v, [3, 6])),
   onIntegers('Identity', 'another name', [6], (b, v) => b.op('Identity', [v])),
   {
