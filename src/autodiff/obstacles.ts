@@ -6,7 +6,7 @@ import { valueOf, type Graph } from '../onnx/graph.ts';
 import { nodeName } from '../onnx/node.ts';
 import { showShape } from '../tensor/tensor.ts';
 import type { Path } from './gradients.ts';
-import { NodeView } from './rule.ts';
+import { NodeView } from '../onnx/node-view.ts';
 import { ruleFor } from './rules.ts';
 
 export interface Obstacle {
@@ -79,7 +79,7 @@ export function showObstacles(where: string, found: readonly Obstacle[]): UserEr
     `${where}: cannot differentiate ${kinds} operator${kinds === 1 ? '' : 's'}\n${lines.join('\n')}`,
     {
       hint: own
-        ? "com.microsoft's operators are ONNX Runtime's own, which its optimizations leave: take the model as it was exported"
+        ? "com.microsoft's operators are ONNX Runtime's own, which its optimizations leave; dsg knows those in docs/operators.md: take the model as it was exported"
         : '`dsg inspect MODEL` shows the whole path; docs/operators.md lists what has a gradient',
     },
   );

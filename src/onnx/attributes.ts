@@ -51,6 +51,10 @@ export function floatAttr(node: NodeProto, name: string, otherwise: number): num
   return find(node, name)?.f ?? otherwise;
 }
 
+export function floatsAttr(node: NodeProto, name: string): readonly number[] | undefined {
+  return find(node, name)?.floats;
+}
+
 export function stringAttr(node: NodeProto, name: string, otherwise: string): string {
   const found = find(node, name);
   return found ? new TextDecoder().decode(found.s) : otherwise;

@@ -22,6 +22,7 @@ import { bindShapes, modelInput, type Bindings, type ModelInput } from './dims.t
 import { reads, type Graph, type Value } from './graph.ts';
 import { initializerOf, type Initializer } from './initializer.ts';
 import { isFloat, type DType } from './dtype.ts';
+import { standardize } from './fused/fused.ts';
 import { lower } from './lower.ts';
 import { opsetOf, type OnnxModel } from './read.ts';
 import { upgrade } from './upgrade.ts';
@@ -188,7 +189,7 @@ export function assemble(
     initializers,
     values,
   };
-  return upgrade(graph, skeleton.where);
+  return standardize(upgrade(graph, skeleton.where));
 }
 
 /** Without the stack traces and documentation that exporters attach to nodes. */

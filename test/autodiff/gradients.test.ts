@@ -83,7 +83,7 @@ describe('refuses', () => {
         com.microsoft.FusedConv  opset 17  node /FusedConv  [1,1,2,3] -> [1,1,2,3]  (no gradient rule)
         MaxPool                  opset 17  node /pool/MaxPool  [1,1,2,3] -> [1,1,2,3] [1,1,2,3]  (its indices are counted column by column)
         RoiAlign                 opset 17  node :0  [1,1,2,3] -> [1,1,2,3]  (no gradient rule)
-      hint: com.microsoft's operators are ONNX Runtime's own, which its optimizations leave: take the model as it was exported"
+      hint: com.microsoft's operators are ONNX Runtime's own, which its optimizations leave; dsg knows those in docs/operators.md: take the model as it was exported"
     `);
   });
 

@@ -2,6 +2,8 @@
 import { expect, it } from 'vitest';
 import type { Rule } from '../../src/autodiff/rule.ts';
 import { ruleFor, rules } from '../../src/autodiff/rules.ts';
+import { fusedOperators } from '../../src/onnx/fused/fused.ts';
+import { gpuOperators } from '../../src/onnx/fused/gpu.ts';
 
 const opset = 24;
 /** More inputs than any operator with a fixed number of them has. */
@@ -20,6 +22,7 @@ it('docs/operators.md lists the rules', async () => {
       const rule = ruleFor(name, opset)!;
       return `| ${name} | ${slotsOf(rule)} | ${rule.refuse ? 'some forms are refused, with the reason' : ''} |`;
     });
+  const own = [...fusedOperators, ...Object.keys(gpuOperators)].sort();
   const table = [
     '# Operators with a gradient rule',
     '',
@@ -31,6 +34,13 @@ it('docs/operators.md lists the rules', async () => {
     '| operator | gradient to input | |',
     '| --- | --- | --- |',
     ...rows,
+    '',
+    '## ONNX Runtime’s own',
+    '',
+    'What its optimizers and quantizers leave in a file, under the domain com.microsoft, is written as operators of',
+    'the table where a model is read, and so can be differentiated too. Some forms are not known, and are refused then.',
+    '',
+    own.join(', '),
     '',
   ];
   await expect(table.join('\n')).toMatchFileSnapshot('../../docs/operators.md');

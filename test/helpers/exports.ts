@@ -31,12 +31,12 @@ export function exportCases(root: string | undefined): ExportCase[] {
   });
 }
 
-/** What the derived graph of one of a case's files gives, and what PyTorch gave. */
+/** What the derived graph of one of a case's files gives, or of another of the same network, and what PyTorch gave. */
 export async function gradientsOf(
   c: ExportCase,
   file: string,
 ): Promise<{ gradient: Tensor; reference: Tensor }> {
-  const model = await readModel(path.join(c.folder, file));
+  const model = await readModel(path.resolve(c.folder, file));
   const feeds: Record<string, Tensor> = {};
   for (const [name, npy] of Object.entries(c.inputs))
     feeds[name] = await readNpy(path.join(c.folder, npy));
