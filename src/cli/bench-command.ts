@@ -1,6 +1,7 @@
 /** The command that makes the results of a benchmark again. */
 import type { BenchValues } from './commands/bench.ts';
 import { conditionOptions } from './condition-options.ts';
+import { methodOptions } from './method-options.ts';
 import { cardOptions } from './model-card.ts';
 import type { Table } from './options.ts';
 import { deviceOptions } from './run-options.ts';
@@ -23,10 +24,12 @@ export function benchCommand(paths: readonly string[], values: BenchValues): str
     model,
     output: values.output,
   }).filter(([, value]) => value !== undefined);
+  const { average } = methodOptions;
+  const sampling = { ...stepOptions, average, ...conditionOptions };
   const words = [
     ...paths,
     ...given.flatMap(([key, value]) => [`--${key}`, String(value)]),
-    ...said({ ...stepOptions, ...conditionOptions, ...cardOptions, ...deviceOptions }, values),
+    ...said({ ...sampling, ...cardOptions, ...deviceOptions }, values),
   ];
   return ['dsg', 'bench', ...words.map(quoted)].join(' ');
 }

@@ -159,6 +159,7 @@ async function restoreCell(
   const name = sampleName(source.input.name, sample);
   const { image, loss, seconds, secondsPerStep } = await sampleOne(
     restorer.restore([{ name, measurement, operator, sigma, condition }], io.signal),
+    steps,
     progress,
   );
   const scores: Scores = {
@@ -191,6 +192,7 @@ async function restoreCell(
 /** Samples one image to the end. */
 async function sampleOne(
   run: ReturnType<Restorer['restore']>,
+  steps: number,
   progress: Progress,
 ): Promise<{ image: Tensor; loss: [number, number][]; seconds: number; secondsPerStep: number }> {
   const loss: [number, number][] = [];
@@ -206,7 +208,8 @@ async function sampleOne(
     }
     if (taken++ === 0) first = now;
     const current = value.loss?.[0];
-    if (current !== undefined) loss.push([value.step.index, current]);
+    // Steps that are averaged share an index; here each has its own.
+    if (current !== undefined) loss.push([steps - taken, current]);
     progress.step(taken, current);
   }
 }

@@ -7,7 +7,8 @@ import { readImage } from '../image/read.ts';
 import { catalogue, type Metric } from '../metrics/catalogue.ts';
 import { fid } from '../metrics/fid.ts';
 import type { Extractor } from '../pipeline/features.ts';
-import type { Model } from '../pipeline/model.ts';
+import { spanOf } from '../pipeline/method.ts';
+import { betasOf, type Model } from '../pipeline/model.ts';
 import { protocol, type Protocol } from '../pipeline/protocol.ts';
 import {
   behindBaseline,
@@ -30,6 +31,7 @@ import type { BenchValues } from './commands/bench.ts';
 import { conditioningOf, showConditioning } from './conditioning.ts';
 import type { Io } from './io.ts';
 import { printShortfalls, refuseUnmeasured, withoutNetworks } from './limits.ts';
+import { averaging } from './method-options.ts';
 import { noteModel, openModel, refuseChannels } from './preparing.ts';
 import { openReport, type Report } from './report.ts';
 import { writeReport } from './reporting.ts';
@@ -155,8 +157,9 @@ interface Group extends GroupKey {
  */
 function groupsOf(values: BenchValues, plan: Protocol, model: Model): Group[] {
   const { methods = plan.methods, steps = plan.steps } = values;
-  const { seed, sampler, eta, temperature, variance } = values;
-  const said = { seed, sampler, eta, temperature, variance };
+  const { seed, sampler, eta, temperature, variance, average } = values;
+  refuseAverage(average, methods);
+  const said = { seed, sampler, eta, temperature, variance, average };
   const unset = Object.fromEntries(
     Object.entries(samplingOptions).map(([key, row]) => [
       key,
@@ -168,10 +171,22 @@ function groupsOf(values: BenchValues, plan: Protocol, model: Model): Group[] {
       steps.map((n) => {
         const sampling = { ...unset, ...said, method, steps: n };
         refuseIdle(sampling, method);
-        return { task, method, steps: n, settings: settingsFor(task, sampling, model.card) };
+        const settings = settingsFor(task, sampling, model.card);
+        // An average may suit the first of several step counts and not the last.
+        spanOf(settings.method, n, betasOf(model.card).length);
+        return { task, method, steps: n, settings };
       }),
     ),
   );
+}
+
+/** @throws UserError for an average with methods that have none: all of them at once */
+function refuseAverage(average: number | undefined, methods: readonly Job['method'][]): void {
+  const others = methods.filter((method) => !averaging.includes(method));
+  if (average === undefined || others.length === 0) return;
+  throw new UserError(`--average belongs to pigdm, and the methods include ${others.join(', ')}`, {
+    hint: 'leave out --average, or run pigdm by itself: --methods pigdm',
+  });
 }
 
 /** FID of the files, so that a resumed run gives the same. */

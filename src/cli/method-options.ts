@@ -242,6 +242,9 @@ function conductOf(values: MethodValues, said: Said = {}): Conduct {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
+/** Methods that bend x0 itself, which is what is averaged. */
+export const averaging: readonly MethodName[] = ['pigdm', 'ugd'];
+
 const guiding = ['dsg', 'dps', 'pigdm', 'psld', 'freedom', 'ugd'] as const;
 
 const rules: readonly (readonly [keyof MethodValues, string, readonly MethodName[]])[] = [
@@ -252,8 +255,8 @@ const rules: readonly (readonly [keyof MethodValues, string, readonly MethodName
   ['stepRule', '--step-rule', ['freedom']],
   ['stepSize', '--step-size', ['dps', 'psld', 'freedom', 'ugd']],
   ['gluing', '--gluing', ['psld']],
-  ['average', '--average', ['pigdm', 'ugd']],
-  ['averageAt', '--average-at', ['pigdm', 'ugd']],
+  ['average', '--average', averaging],
+  ['averageAt', '--average-at', averaging],
   ...(
     [
       ['whiten', '--whiten'],

@@ -98,8 +98,10 @@ describe('a benchmark', () => {
     ['pigdm', ['--temperature', '0.9'], 'pigdm, ddim eta 1 temperature 0.9'],
     ['dsg', ['--eta', '0.5'], /^dsg rate .*, ddim eta 0\.5$/],
     ['dps', ['--sampler', 'ddpm', '--variance', 'fixed_large'], /, ddpm variance fixed_large$/],
+    ['pigdm', ['--average', '2'], 'pigdm average 2, ddim eta 1'],
   ])('by %s, with %j, too, and says so', async (method, step, settings) => {
-    const [benched, restored] = [at(`${method}-benched`), at(`${method}-restored`)];
+    const name = [method, ...step].join('');
+    const [benched, restored] = [at(`${name}-benched`), at(`${name}-restored`)];
     const how = ['--methods', method, '--steps', '3', ...step];
     expectDone(await bench(benched, ...how, '--tasks', 'sr'));
     const degradation = ['--task', 'sr', '--simulate', '--noise', '0.05', '--model', model];
@@ -107,9 +109,10 @@ describe('a benchmark', () => {
     expectDone(await restore([clean, ...degradation, ...sampling, '-o', restored]));
     const [a, b] = [join(benched, `sr/${method}-3/a.sample0.png`), join(restored, 'a.png')];
     expect(readFileSync(a).equals(readFileSync(b))).toBe(true);
-    const { groups, command } = read(benched);
+    const { groups, cells, command } = read(benched);
     expect(groups[0]?.settings).toMatch(settings);
     expect(command).toContain(step.join(' '));
+    expect(cells[0]?.loss.map(([index]) => index)).toEqual([2, 1, 0]);
   });
 
   it('run again makes nothing again but what is missing, damaged or was made otherwise', async () => {
@@ -346,6 +349,11 @@ it.each([
   [['--methods', 'psld'], 'psld glues latents to images, and the model has no latents'],
   [['--sampler', 'ddpm', '--eta', '1'], '--eta belongs to --sampler ddim'],
   [['--methods', 'dsg', '--eta', '0'], 'dsg: a step of eta 0 draws no noise'],
+  [
+    ['--average', '2'],
+    'and the methods include dsg, dps\nhint: leave out --average, or run pigdm by itself: --methods pigdm',
+  ],
+  [['--methods', 'none,pigdm', '--average', '2'], 'pigdm, and the methods include none\n'],
   [['--baseline', at('missing.json')], 'no such file'],
   [['--max', 'lpips=0.3'], '--max lpips=0.3: lpips is not worked out\nhint: add --lpips MODEL'],
   [
@@ -357,6 +365,14 @@ it.each([
   const { code, stderr } = await bench(at('refused'), ...options);
   expect(code).toBe(1);
   expect(stderr).toContain(message);
+});
+
+it('an average that one of the step counts is too few for is refused before anything is made', async () => {
+  const how = ['--methods', 'pigdm', '--steps', '5,4', '--average', '4'];
+  const { code, stderr } = await bench(at('too-many'), ...how);
+  expect(code).toBe(1);
+  expect(stderr).toContain('average: 4 of 4 steps, expected a positive integer below their number');
+  expect(existsSync(at('too-many'))).toBe(false);
 });
 
 describe('images among results', () => {

@@ -5,6 +5,7 @@ import { conditionOptions } from '../condition-options.ts';
 import { degradationOptions } from '../degradation-options.ts';
 import { byMetric } from '../limits.ts';
 import { cardOptions } from '../model-card.ts';
+import { methodOptions } from '../method-options.ts';
 import { metricOptions } from '../metric-options.ts';
 import {
   choice,
@@ -73,6 +74,7 @@ const options = {
     'the one that comes with dsg',
   ),
   ...stepOptions,
+  average: methodOptions.average,
   ...conditionOptions,
   ...cardOptions,
   ...deviceOptions,
