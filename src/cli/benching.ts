@@ -13,6 +13,7 @@ import { protocol, type Protocol } from '../pipeline/protocol.ts';
 import {
   behindBaseline,
   belowLimits,
+  otherSettings,
   refuseIncomparable,
   refuseOtherMetrics,
   subjectsOf,
@@ -94,6 +95,10 @@ export async function benchAll(
     if (before) {
       const now = { ...measured, samples: values.samples };
       refuseIncomparable(now, before, values.baseline as string);
+      const own = groups.map((group) => ({ ...group, settings: describe(group) }));
+      const others = otherSettings(own, before.groups).join('; ');
+      if (others)
+        report.note(`note: ${values.baseline}: made with ${others}; compared all the same`);
     }
     for (const group of groups) {
       const sources = measured.sources.filter((s) => s.task === group.task);

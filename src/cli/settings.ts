@@ -166,7 +166,7 @@ export function refuseIdle(values: SamplingValues, method: MethodName): void {
   );
 }
 
-/** As in `dsg rate 0.1 interval 1, ddim eta 1`. */
+/** As in `dsg rate 0.1 interval 1, ddim eta 1`, which results.json has and `otherSettings` takes apart. */
 export function showSettings({ method, sampler }: Settings): string {
   const show = ({ name, ...rest }: Method | SamplerChoice): string =>
     [name, ...Object.entries(rest).map(([key, value]) => `${optionName(key)} ${value}`)].join(' ');

@@ -1,7 +1,7 @@
 /** Whether quality fell: below limits, or behind an earlier run. */
 import { UserError } from '../errors.ts';
-import type { Measurement, MetricDefinition, Results, Scores } from './results.ts';
-import { groupName, sameGroup } from './summary.ts';
+import type { Group, Measurement, MetricDefinition, Results, Scores } from './results.ts';
+import { groupName, sameGroup, type GroupKey } from './summary.ts';
 import type { Table } from './table.ts';
 
 /** What is judged: an image, or the means of a group. */
@@ -148,6 +148,40 @@ export function refuseOtherMetrics(
     if (own.files?.join() !== old.files?.join())
       refuse(`${metric} is there by another network, or other weights, of the same name`);
   }
+}
+
+type Made = GroupKey & Pick<Group, 'settings'>;
+
+/**
+ * What was set otherwise in an earlier run, of the groups that both have: scores may differ by that
+ * alone. As in `eta 0.5, not 1`; where it does not go for all groups, with their names.
+ */
+export function otherSettings(now: readonly Made[], before: readonly Made[]): string[] {
+  const pairs = now.flatMap((group) => {
+    const old = before.find((g) => sameGroup(g, group));
+    return old ? [{ name: groupName(group), old: valuesOf(old), own: valuesOf(group) }] : [];
+  });
+  const found = new Map<string, string[]>();
+  for (const { name, old, own } of pairs)
+    for (const key of new Set([...old.keys(), ...own.keys()])) {
+      const [was, is] = [old.get(key) ?? 'unset', own.get(key) ?? 'unset'];
+      const difference = `${key} ${was}, not ${is}`;
+      if (was !== is) found.set(difference, [...(found.get(difference) ?? []), name]);
+    }
+  return [...found].map(([difference, names]) =>
+    names.length === pairs.length ? difference : `${difference} in ${listed(names)}`,
+  );
+}
+
+/** Of words as in `class 3, dsg rate 0.1 interval 1, ddim eta 1`: the last two are method and sampler. */
+function valuesOf({ settings }: Made): Map<string, string> {
+  const parts = settings.split(', ');
+  const [method = '', sampler = ''] = parts.slice(-2);
+  const condition = parts.slice(0, -2).join(', ');
+  const words = [...method.split(' ').slice(1), 'sampler', ...sampler.split(' ')];
+  const values = new Map(condition ? [['condition', condition]] : []);
+  for (let i = 0; i + 1 < words.length; i += 2) values.set(words[i]!, words[i + 1]!);
+  return values;
 }
 
 export function shortfallTable(shortfalls: readonly Shortfall[]): Table {

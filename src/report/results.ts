@@ -104,7 +104,7 @@ const group = z.strictObject({
   task: z.string(),
   method: z.string(),
   steps: z.int().positive(),
-  /** The method's and sampler's own parameters, in words. */
+  /** What the network is told, and the method's and sampler's own parameters, in words. */
   settings: z.string(),
   images: z.int(),
   statistics: z.record(z.string(), statistics),

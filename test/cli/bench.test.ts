@@ -196,6 +196,21 @@ describe('regression', () => {
     expect(stderr).toContain('hint: compare runs of the same images');
   });
 
+  it('is against a run by other settings as well, which is said, once', async () => {
+    const file = await baseline((r) => {
+      for (const group of r.groups) group.settings = group.settings.replace('eta 1', 'eta 0.5');
+    });
+    const loud = common.filter((option) => option !== '--quiet');
+    const run = ['bench', clean, '-o', at('now'), ...loud, ...one, '--baseline'];
+    const { code, stderr } = await dsg([...run, file]);
+    expect(code).toBe(0);
+    expect(stderr.split('note: ').filter((text) => text.includes('old.json'))).toEqual([
+      expect.stringMatching(/old\.json: made with eta 0\.5, not 1; compared all the same\n/),
+    ]);
+    const same = await dsg([...run, await baseline(() => {})]);
+    expect(same.stderr).not.toContain('made with');
+  });
+
   it('names what fell short', async () => {
     const file = await baseline((r) => (r.groups[1]!.statistics['psnr']!.mean = 99));
     const { stderr } = await bench(at('now'), ...one, '--baseline', file, '--min', 'ssim=0.9999');

@@ -4,6 +4,7 @@ import { catalogue } from '../../src/metrics/catalogue.ts';
 import {
   behindBaseline,
   belowLimits,
+  otherSettings,
   refuseIncomparable,
   refuseOtherMetrics,
   shortfallTable,
@@ -131,6 +132,54 @@ describe('a metric by a network', () => {
   ])('is not compared with one by %s', (_, before, message) =>
     expect(compare(before)).toThrow(`old.json: ${message}`),
   );
+});
+
+describe('settings of an earlier run', () => {
+  const usual = { task: 'sr', method: 'dsg', steps: 20 };
+  const set = (settings: string, key = {}) => ({ ...usual, ...key, settings });
+  test.each([
+    ['the same', 'dsg rate 0.1 interval 1, ddim eta 1', []],
+    ['of the sampler', 'dsg rate 0.1 interval 1, ddim eta 0.5', ['eta 0.5, not 1']],
+    [
+      'that are not given now',
+      'dsg rate 0.1 interval 1, ddim eta 1 temperature 0.9',
+      ['temperature 0.9, not unset'],
+    ],
+    [
+      'of another sampler',
+      'dsg rate 0.1 interval 1, ddpm variance fixed_small',
+      ['sampler ddpm, not ddim', 'variance fixed_small, not unset', 'eta unset, not 1'],
+    ],
+    ['of the method', 'dsg rate 0.2, ddim eta 1', ['rate 0.2, not 0.1', 'interval unset, not 1']],
+    [
+      'of what the network was told',
+      "'cat, dog', cfg scale 1, dsg rate 0.1 interval 1, ddim eta 1",
+      ["condition 'cat, dog', cfg scale 1, not unset"],
+    ],
+  ])('%s', (_, before, differences) =>
+    expect(otherSettings([set('dsg rate 0.1 interval 1, ddim eta 1')], [set(before)])).toEqual(
+      differences,
+    ),
+  );
+
+  test('are said once, with their groups if not of all; groups that one run lacks do not count', () => {
+    const [more, inpaint] = [{ steps: 50 }, { task: 'inpaint' }];
+    const now = [
+      set('dsg, ddim eta 1'),
+      set('dsg, ddim eta 1', more),
+      set('dsg, ddim eta 1', inpaint),
+    ];
+    const before = [
+      set('dsg, ddim eta 0 temperature 2'),
+      set('dsg, ddim eta 0', more),
+      set('dsg, ddim eta 0 temperature 2', inpaint),
+      set('dsg, ddpm variance fixed_large', { steps: 100 }),
+    ];
+    expect(otherSettings([...now, set('dsg, ddim eta 1', { method: 'dps' })], before)).toEqual([
+      'eta 0, not 1',
+      'temperature 2, not unset in sr dsg 20, inpaint dsg 20',
+    ]);
+  });
 });
 
 test('the table of what fell short', () => {
