@@ -26,7 +26,8 @@ export const stepOptions = {
   temperature: option(
     '--temperature <t>',
     'Sampling',
-    'of that noise: below 1, samples differ less and are nearer to what they have in common',
+    'of that noise, not of noise that time travel or averaging puts back: below 1, samples differ ' +
+      'less and are nearer to what they have in common',
     real(0),
     '1',
   ),

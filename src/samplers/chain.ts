@@ -16,8 +16,9 @@ type TransitionOf = (denoised: Denoised, step: Step) => Transition;
 
 export interface Temperature {
   /**
-   * tau, from 0: every sigma is multiplied by it, and means are not. 1, the default, samples; less has
-   * samples that differ less, nearer to what they have in common.
+   * tau, from 0: every sigma is multiplied by it, and means are not, nor is noise that is put back, which
+   * brings x' to the level of the step again. 1, the default, samples; less has samples that differ
+   * less, nearer to what they have in common.
    */
   readonly temperature?: number | undefined;
 }
