@@ -51,4 +51,37 @@ function firstColumns(b: GraphBuilder, matrix: Value, count: number): Value {
   return rest === 0 ? matrix : (b.split(matrix, [count, rest], 1)[0] as Value);
 }
 
-export const packed: Readonly<Record<string, Standard>> = { MatMulNBits: matMulNBits };
+/** What 4 bits stand for in bitsandbytes: a sign and seven magnitudes, or quantiles of a Gaussian (arXiv 2305.14314, appendix E). */
+const magnitudes = [0, 1 / 192, 2 / 3, 1, 1 / 3, 1 / 2, 1 / 6, 1 / 4];
+const fourBits = [
+  [...magnitudes, ...magnitudes.map((v) => -v)],
+  [
+    -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
+    -0.18477343022823334, -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725,
+    0.24611230194568634, 0.3379152417122922, 0.44070982933044434, 0.5626170039176941,
+    0.7229568362236023, 1,
+  ],
+] as const;
+
+/** A Bᵀ, where B is `[N,K]` in blocks along its rows, one after the other, each with its largest magnitude. */
+const matMulBnb4: Standard = (b, v) => {
+  const { node, x, w } = v;
+  const scales = v.input(2) as Value;
+  const [rows, columns] = [intAttr(node, 'N', 0), intAttr(node, 'K', 0)];
+  const [size, levels] = [intAttr(node, 'block_size', 0), fourBits[intAttr(node, 'quant_type', 0)]];
+  const count = rows * columns;
+  // A last block that is not full is not known.
+  if (!levels || intAttr(node, 'transB', 1) !== 1 || count % size !== 0) return undefined;
+  const bytes = b.reshape(w, [count / 2, 1]);
+  const [low, high] = b.parts(unpacked(b, bytes, 4), 2, 1) as [Value, Value];
+  // The first of two is in the upper half.
+  const indices = b.reshape(b.op('Concat', [high, low], { axis: 1 }), [count / size, size]);
+  const table = b.constant(levels, x.dtype);
+  const numbers = b.mul(b.op('Gather', [table, indices]), b.reshape(scales, [count / size, 1]));
+  return [b.matMul(x, b.swapLast(b.reshape(numbers, [rows, columns])))];
+};
+
+export const packed: Readonly<Record<string, Standard>> = {
+  MatMulNBits: matMulNBits,
+  MatMulBnb4: matMulBnb4,
+};

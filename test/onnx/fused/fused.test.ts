@@ -180,6 +180,13 @@ const cases: OneNode[] = [
     ];
   }),
 
+  ...[0, 1].map((type): OneNode => ({
+    operator: 'MatMulBnb4',
+    name: type === 0 ? 'magnitudes' : 'quantiles',
+    slots: [x(3, 24), ints('uint8', whole(96, 255)), floats(12)],
+    attributes: { N: 8, K: 24, block_size: 16, quant_type: type },
+  })),
+
   {
     operator: 'SkipLayerNormalization',
     name: 'with the sum',
