@@ -32,6 +32,16 @@ function complexFrames(): Graph {
   return b.graph;
 }
 
+/** A window beyond the input, which ONNX Runtime counts in its types before opset 22, and not in its kernels. */
+function windowBeyond(): Graph {
+  const attributes = { kernel_shape: [1, 1], strides: [3, 3], ceil_mode: 1 };
+  const graph = oneNode('LpPool', [[1, 1, 5, 5]], attributes, 18);
+  const [counted] = graph.nodes.flatMap((node) => node.output) as [string];
+  for (const name of [counted, 'y'])
+    graph.values.set(name, { name, dtype: 'float32', shape: [1, 1, 3, 3] });
+  return graph;
+}
+
 const heads = [1, 2, 3, 4];
 const recurrent = (gates: number): number[][] => [
   [3, 2, 4],
@@ -97,6 +107,14 @@ test.each<[string, Graph]>([
   ],
   ['its state and what it hands on differ', oneNode('LSTM', lstm, { hidden_size: 5 })],
   ['its samples are complex', complexFrames()],
+  ...['AveragePool', 'LpPool', 'MaxPool'].map((type): [string, Graph] => {
+    const attributes = { kernel_shape: [2, 2], dilations: [2, 2], auto_pad: 'SAME_UPPER' };
+    return [
+      'ONNX Runtime pads its dilated window as one that is not',
+      oneNode(type, [[1, 1, 6, 6]], attributes, 19),
+    ];
+  }),
+  ['ONNX Runtime leaves out its last window', windowBeyond()],
   ['its activation is Affine', oneNode('RNN', rnn, { hidden_size: 2, activations: ['Affine'] })],
 ])('%s', (reason, graph) => expect(() => differentiate(graph, { wrt: 'x0' })).toThrow(reason));
 

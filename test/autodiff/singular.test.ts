@@ -109,6 +109,16 @@ test.each<[string, Point]>([
       gradient: [1e30, 2e30, 0.1875, 0.5625],
     },
   ],
+  ...[1, 2, 3, 8].map((p): [string, Point] => [
+    `a window of zeros is flat, by the ${p}-norm`,
+    {
+      shape: [1, 1, 4],
+      x: [0, 0, -2, 0],
+      y: (b, x) => b.op('LpPool', [x], { kernel_shape: [2], strides: [2], p }),
+      g: [1e3, 3],
+      gradient: [0, 0, -3, 0],
+    },
+  ]),
   [
     '|x| is flat at 0',
     { shape: [3], x: [-1, 0, 2], y: alone('Abs'), g: [1, 1, 1], gradient: [-1, 0, 1] },

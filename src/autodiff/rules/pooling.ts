@@ -1,28 +1,32 @@
 /** Gradients of pooling. g: gradient of the output, y: the output. */
-import { intAttr, intsAttr } from '../../onnx/attributes.ts';
+import { intAttr, intsAttr, stringAttr } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
-import { reachOf, type Window } from '../../onnx/window.ts';
-import { sizeOf } from '../../tensor/tensor.ts';
+import { reachOf, windowCounts, type Window } from '../../onnx/window.ts';
+import { sameShape, sizeOf } from '../../tensor/tensor.ts';
 import { scatterAddAlong } from '../adjoint.ts';
 import { ones } from '../derived.ts';
 import type { NodeView } from '../../onnx/node-view.ts';
 import { rule, unless, type RuleContext, type RuleTable, passingIntegers } from '../rule.ts';
 import { windowOf } from '../window.ts';
-import { amongTies } from './reduction.ts';
+import { amongTies, tiny } from './reduction.ts';
 
 const poolWindow = (c: NodeView): Window => windowOf(c, intsAttr(c.node, 'kernel_shape') ?? []);
 
-/** Every element of a window takes an equal share; where windows overlap, shares add up. */
+/** Every element of a window takes an equal share. */
 function averagePoolInput(c: RuleContext): Value {
-  const { b, g, x } = c;
   const window = poolWindow(c);
+  return spread(c, window, sharesOf(c, window));
+}
+
+/** What each window has a `share` of, in the place of its every element; where windows overlap, shares add up. */
+function spread({ b, x }: RuleContext, window: Window, share: Value): Value {
   const { kernel, strides, dilations, pads } = window;
   const rank = kernel.length;
   const reach = reachOf(window);
-  const share = sharesOf(c, window);
   // What the windows reach beyond the input at its end, or, negative, leave untouched.
   const excess = kernel.map((_, i) => {
-    const last = ((g.shape[i + 2] as number) - 1) * (strides[i] as number) + (reach[i] as number);
+    const last =
+      ((share.shape[i + 2] as number) - 1) * (strides[i] as number) + (reach[i] as number);
     return last + 1 - (pads[i] as number) - (x.shape[i + 2] as number);
   });
   const tiled =
@@ -38,15 +42,15 @@ function averagePoolInput(c: RuleContext): Value {
     return b.op('Pad', [copied, b.ints([...none, 0, 0, ...excess.map((e) => -e)])]);
   }
   const [n = 1, channels = 1, ...size] = share.shape;
-  const weights = b.cast(ones(b, [1, 1, ...kernel]), g.dtype);
-  const spread = b.op('ConvTranspose', [b.reshape(share, [n * channels, 1, ...size]), weights], {
+  const weights = b.cast(ones(b, [1, 1, ...kernel]), share.dtype);
+  const sums = b.op('ConvTranspose', [b.reshape(share, [n * channels, 1, ...size]), weights], {
     kernel_shape: kernel,
     strides,
     dilations,
     pads: [...pads.slice(0, rank), ...excess.map((e) => Math.max(e, 0))],
     output_padding: excess.map((e) => Math.max(-e, 0)),
   });
-  return b.reshape(spread, x.shape);
+  return b.reshape(sums, x.shape);
 }
 
 /** g over the number of elements that each window averages. */
@@ -84,14 +88,46 @@ function maxPoolInput(c: RuleContext): Value {
   return b.reshape(scatterAddAlong(b, [sizeOf(x.shape)], flat(indices), flat(g), 0), x.shape);
 }
 
+/**
+ * y = (Σ |x|ᵖ)^(1/p) of each window: sign(x) |x|^(p−1) times the sum of g / y^(p−1) over the windows around x.
+ * In a window of zeros the first factor is zero, and the second stays finite.
+ */
+function pNormInput(c: RuleContext, overWindows: (share: Value) => Value): Value {
+  const { b, g, x, y, node } = c;
+  const p = intAttr(node, 'p', 2);
+  if (p === 1) return b.mul(b.op('Sign', [x]), overWindows(g));
+  const power = (v: Value): Value => (p === 2 ? v : b.op('Pow', [v, b.scalar(p - 1, v)]));
+  const slope = p === 2 ? x : b.mul(b.op('Sign', [x]), power(b.op('Abs', [x])));
+  return b.mul(slope, overWindows(b.div(g, b.op('Max', [power(y), b.scalar(tiny, y)]))));
+}
+
 const columnMajor = ({ node }: NodeView): string | undefined =>
   intAttr(node, 'storage_order', 0) ? 'its indices are counted column by column' : undefined;
+
+/** Where the shape that ONNX Runtime's types say is not that of what its kernel puts out (1.30). */
+function misshapen(v: NodeView): string | undefined {
+  const window = poolWindow(v);
+  const pads = stringAttr(v.node, 'auto_pad', 'NOTSET').startsWith('SAME');
+  if (pads && window.dilations.some((d) => d !== 1))
+    return 'ONNX Runtime pads its dilated window as one that is not';
+  const ceil = intAttr(v.node, 'ceil_mode', 0) === 1;
+  return sameShape(windowCounts(v.x.shape.slice(2), window, ceil), v.y.shape.slice(2))
+    ? undefined
+    : 'ONNX Runtime leaves out its last window, which is beyond the input';
+}
 
 const spatialAxes = ({ x }: NodeView): number[] => [...x.shape.keys()].slice(2);
 
 export const pooling: RuleTable = {
-  AveragePool: rule(averagePoolInput),
-  MaxPool: passingIntegers(unless(columnMajor, rule(maxPoolInput))),
+  AveragePool: unless(misshapen, rule(averagePoolInput)),
+  LpPool: unless(
+    misshapen,
+    rule((c) => pNormInput(c, (share) => spread(c, poolWindow(c), share))),
+  ),
+  MaxPool: passingIntegers(
+    unless((v) => columnMajor(v) ?? misshapen(v), rule(maxPoolInput)),
+  ),
   GlobalAveragePool: rule(({ b, g, x }) => b.scale(g, 1 / sizeOf(x.shape.slice(2)))),
+  GlobalLpPool: rule((c) => pNormInput(c, (share) => share)),
   GlobalMaxPool: rule((c) => amongTies(c, c.g, c.y, spatialAxes(c))),
 };

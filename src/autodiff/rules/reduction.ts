@@ -61,7 +61,7 @@ const product = over((c, g) => {
 });
 
 /** Below any norm that float32 holds; keeps the gradient at zero finite. */
-const tiny = 1e-30;
+export const tiny = 1e-30;
 
 export const reduction: RuleTable = {
   ReduceSum: over((_, g) => g),

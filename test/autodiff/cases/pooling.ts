@@ -84,9 +84,42 @@ const maxima: LawCase[] = [
   },
 ];
 
+const lp = (
+  name: string,
+  shape: number[],
+  attributes: Attributes & { kernel_shape: number[] },
+  opset = 18,
+): LawCase => onX('LpPool', name, shape, { attributes, values: apart(sizeOf(shape)), opset });
+
+const norms: LawCase[] = [
+  lp('p 2 unless said', image, { kernel_shape: [2, 2], strides: [2, 2] }),
+  lp('p 1', image, { kernel_shape: [2, 2], p: 1 }),
+  lp('p 3', image, { kernel_shape: [2, 3], p: 3, strides: [2, 3] }),
+  lp('p 4, overlapping', image, { kernel_shape: [3, 3], p: 4 }),
+  lp('pads and strides', image, {
+    kernel_shape: [3, 3],
+    pads: [0, 1, 2, 0],
+    strides: [2, 2],
+    p: 3,
+  }),
+  lp('ceil_mode', image, { kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1 }),
+  lp('dilation', [1, 1, 6, 6], { kernel_shape: [2, 2], dilations: [2, 3] }),
+  lp('SAME_UPPER', image, { kernel_shape: [3, 3], auto_pad: 'SAME_UPPER', strides: [2, 2] }),
+  lp('SAME_LOWER', image, { kernel_shape: [2, 2], auto_pad: 'SAME_LOWER', p: 1 }),
+  lp('VALID', image, { kernel_shape: [3, 2], auto_pad: 'VALID', strides: [1, 2] }),
+  lp('1-D', [2, 2, 6], { kernel_shape: [3], p: 3 }),
+  lp('3-D', [1, 1, 2, 3, 3], { kernel_shape: [2, 2, 2] }, 22),
+  lp('as it was first', image, { kernel_shape: [2, 2], strides: [2, 1], p: 3 }, 17),
+  ...[1, 2, 3].map((p) =>
+    onX('GlobalLpPool', `p ${p}`, [2, 2, 3, 2], { attributes: { p }, values: apart(24) }),
+  ),
+  onX('GlobalLpPool', 'sequences', [2, 3, 5], { values: apart(30) }),
+];
+
 export const pooling: LawCase[] = [
   ...averages,
   ...maxima,
+  ...norms,
   onX('GlobalAveragePool', 'images', [2, 3, 3, 4]),
   onX('GlobalAveragePool', 'sequences', [2, 3, 5]),
   onX('GlobalMaxPool', 'images', [2, 2, 3, 2], { values: apart(24) }),
