@@ -101,6 +101,12 @@ function pNormInput(c: RuleContext, overWindows: (share: Value) => Value): Value
   return b.mul(slope, overWindows(b.div(g, b.op('Max', [power(y), b.scalar(tiny, y)]))));
 }
 
+/** What was put in a place; of two that were put in one, where the last remains, both as in PyTorch. */
+function maxUnpoolInput({ b, g, x, w }: RuleContext): Value {
+  const flat = (v: Value): Value => b.reshape(v, [sizeOf(v.shape)]);
+  return b.reshape(b.op('Gather', [flat(g), flat(w)]), x.shape);
+}
+
 const columnMajor = ({ node }: NodeView): string | undefined =>
   intAttr(node, 'storage_order', 0) ? 'its indices are counted column by column' : undefined;
 
@@ -127,6 +133,7 @@ export const pooling: RuleTable = {
   MaxPool: passingIntegers(
     unless((v) => columnMajor(v) ?? misshapen(v), rule(maxPoolInput)),
   ),
+  MaxUnpool: rule(maxUnpoolInput),
   GlobalAveragePool: rule(({ b, g, x }) => b.scale(g, 1 / sizeOf(x.shape.slice(2)))),
   GlobalLpPool: rule((c) => pNormInput(c, (share) => share)),
   GlobalMaxPool: rule((c) => amongTies(c, c.g, c.y, spatialAxes(c))),

@@ -64,6 +64,18 @@ const pool: Infer = (c) => {
   ].slice(0, c.outputs);
 };
 
+/** What pooling of that window would have been given, unless the node is told the shape. */
+const maxUnpool: Infer = (c) => {
+  const { dtype, shape } = need(c, 0);
+  const kernel = intsOf(c, 'kernel_shape') ?? [];
+  const { strides, pads } = windowOf(c, kernel);
+  const sizes = kernel.map((k, i) => {
+    const padding = (pads[i] as number) + (pads[i + kernel.length] as number);
+    return ((shape[i + 2] as number) - 1) * (strides[i] as number) + k - padding;
+  });
+  return [{ dtype, shape: c.constant(2) ?? [...shape.slice(0, 2), ...sizes] }];
+};
+
 const globalPool: Infer = (c) => {
   const { dtype, shape } = need(c, 0);
   return [{ dtype, shape: shape.map((d, i) => (i < 2 ? d : 1)) }];
@@ -144,6 +156,7 @@ export const linear: Record<string, Infer> = {
   AveragePool: pool,
   LpPool: pool,
   MaxPool: pool,
+  MaxUnpool: maxUnpool,
   GlobalAveragePool: globalPool,
   GlobalLpPool: globalPool,
   GlobalMaxPool: globalPool,

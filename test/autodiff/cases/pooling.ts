@@ -116,10 +116,40 @@ const norms: LawCase[] = [
   onX('GlobalLpPool', 'sequences', [2, 3, 5], { values: apart(30) }),
 ];
 
+/** Places in an image `[1,2,4,4]` or a larger one, counted over the whole of it. */
+const places = [5, 7, 13, 10, 16, 18, 24, 31];
+const unpool = (name: string, opset: number, sizes?: number[]): LawCase =>
+  onX('MaxUnpool', name, [1, 2, 2, 2], {
+    attributes: { kernel_shape: [2, 2], strides: [2, 2] },
+    rest: (b) => [b.constant(places, 'int64', [1, 2, 2, 2]), sizes && b.ints(sizes)],
+    opset,
+  });
+
+const unpooled: LawCase[] = [
+  unpool('2×2', 17),
+  unpool('2×2', 22),
+  unpool('larger than its windows', 17, [1, 2, 5, 5]),
+  onX('MaxUnpool', '1-D, pads', [2, 1, 3], {
+    attributes: { kernel_shape: [3], strides: [2], pads: [1, 1] },
+    rest: (b) => [b.constant([1, 2, 4, 5, 8, 9], 'int64', [2, 1, 3])],
+  }),
+  {
+    name: 'where a pooling found its maxima',
+    operator: 'MaxUnpool',
+    inputs: { x: { shape: [1, 2, 4, 4], values: apart(32) } },
+    build: (b, { x }) => {
+      const window = { kernel_shape: [2, 2], strides: [2, 2] };
+      const [y, indices] = b.ops('MaxPool', [x], window, 2);
+      return b.op('MaxUnpool', [b.op('Tanh', [y]), indices], window);
+    },
+  },
+];
+
 export const pooling: LawCase[] = [
   ...averages,
   ...maxima,
   ...norms,
+  ...unpooled,
   onX('GlobalAveragePool', 'images', [2, 3, 3, 4]),
   onX('GlobalAveragePool', 'sequences', [2, 3, 5]),
   onX('GlobalMaxPool', 'images', [2, 2, 3, 2], { values: apart(24) }),
