@@ -4,6 +4,7 @@ import { attention } from './rules/attention.ts';
 import { classification } from './rules/classification.ts';
 import { convolution } from './rules/convolution.ts';
 import { deformable } from './rules/deformable.ts';
+import { determinant } from './rules/determinant.ts';
 import { elementwise } from './rules/elementwise.ts';
 import { indexing } from './rules/indexing.ts';
 import { linear } from './rules/linear.ts';
@@ -26,6 +27,7 @@ export const rules: RuleTable = {
   ...pooling,
   ...resize,
   ...linear,
+  ...determinant,
   ...transforms,
   ...normalization,
   ...attention,

@@ -107,6 +107,7 @@ test.each<[string, Graph]>([
   ],
   ['its state and what it hands on differ', oneNode('LSTM', lstm, { hidden_size: 5 })],
   ['its samples are complex', complexFrames()],
+  ['its matrices have more than 32 rows', oneNode('Det', [[33, 33]], {})],
   ...['AveragePool', 'LpPool', 'MaxPool'].map((type): [string, Graph] => {
     const attributes = { kernel_shape: [2, 2], dilations: [2, 2], auto_pad: 'SAME_UPPER' };
     return [

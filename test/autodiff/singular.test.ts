@@ -119,6 +119,27 @@ test.each<[string, Point]>([
       gradient: [0, 0, -3, 0],
     },
   ]),
+  // Cofactors, of which an inverse would make infinities.
+  [
+    'the determinant of a singular matrix is not flat',
+    {
+      shape: [2, 2],
+      x: [1, 2, 2, 4],
+      y: alone('Det'),
+      g: [2],
+      gradient: [8, -4, -4, 2],
+    },
+  ],
+  [
+    'that of one of rank n − 2 is',
+    {
+      shape: [3, 3],
+      x: [1, 2, 3, 2, 4, 6, -1, -2, -3],
+      y: alone('Det'),
+      g: [1],
+      gradient: [0, 0, 0, 0, 0, 0, 0, 0, 0],
+    },
+  ],
   [
     '|x| is flat at 0',
     { shape: [3], x: [-1, 0, 2], y: alone('Abs'), g: [1, 1, 1], gradient: [-1, 0, 1] },

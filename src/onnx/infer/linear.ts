@@ -1,4 +1,4 @@
-/** Output types of convolutions, pooling, matrix products and transforms. */
+/** Output types of convolutions, pooling, matrix products, determinants and transforms. */
 import { einsumTerms } from '../einsum.ts';
 import { makeWindow, reachOf, windowCounts, type Window } from '../window.ts';
 import {
@@ -163,6 +163,7 @@ export const linear: Record<string, Infer> = {
   MatMul: matMul,
   Gemm: gemm,
   Einsum: einsum,
+  Det: (c) => [{ dtype: need(c, 0).dtype, shape: need(c, 0).shape.slice(0, -2) }],
   DFT: dft,
   STFT: stft,
   LSTM: recurrent,

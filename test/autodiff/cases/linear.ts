@@ -1,5 +1,6 @@
 /** Law cases of matrix products, contractions and transforms. */
 import type { LawCase } from '../law.ts';
+import { onX } from './case.ts';
 
 const wave = (n: number): number[] => Array.from({ length: n }, (_, i) => Math.sin(1.7 * i + 0.3));
 
@@ -88,4 +89,10 @@ export const linear: LawCase[] = [
   einsum('ij,ij->', [2, 3], [2, 3]),
   einsum('bij,bjk->ik', [2, 3, 2], [2, 2, 3]),
   einsum('abc,cd,be->ade', [2, 3, 2], [2, 4], [3, 2]),
+  onX('Det', 'one number', [1, 1]),
+  onX('Det', '2×2', [2, 2]),
+  onX('Det', '3×3', [3, 3]),
+  onX('Det', '4×4, many', [2, 3, 4, 4]),
+  onX('Det', '7×7', [2, 7, 7], { opset: 22 }),
+  onX('Det', 'of rank 2 of 3', [3, 3], { values: [1, 2, 3, 2, 4, 6, -1, 0, 1] }),
 ];
