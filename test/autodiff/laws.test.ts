@@ -19,6 +19,7 @@ import { quantization } from './cases/quantization.ts';
 import { recurrent } from './cases/recurrent.ts';
 import { reduction } from './cases/reduction.ts';
 import { resize } from './cases/resize.ts';
+import { scatters } from './cases/scatter.ts';
 import { transforms } from './cases/transforms.ts';
 import { warping } from './cases/warping.ts';
 import {
@@ -37,6 +38,7 @@ const families: Record<string, LawCase[]> = {
   graphs,
   movement,
   indexing,
+  scatters,
   reduction,
   convolution,
   pooling,

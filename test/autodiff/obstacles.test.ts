@@ -130,17 +130,11 @@ test('sequences of several lengths', () => {
 /** The inputs after x. */
 type Rest = (b: GraphBuilder) => (Value | undefined)[];
 
-const indices: Rest = (b) => [b.ints([0, 2]), b.constant([5, 6])];
-const tuples: Rest = (b) => [b.constant([0, 2], 'int64', [2, 1]), b.constant([5, 6])];
 const training: Rest = (b) => [b.constant(0.5), b.constant(1, 'bool', [])];
 const mayTrain: Rest = (b) => [undefined, b.input('train', 'bool', [])];
 const crop: Rest = (b) => [b.constant([0, 0, 0.2, 0.2, 1, 1, 0.8, 0.8]), b.constant([1, 1, 2, 2])];
 
 test.each<[reason: string, operator: string, shape: number[], rest: Rest, attributes: Attributes]>([
-  ...['mul', 'max', 'min'].flatMap((reduction): [string, string, number[], Rest, Attributes][] => [
-    [`its reduction is ${reduction}`, 'ScatterElements', [4], indices, { reduction }],
-    [`its reduction is ${reduction}`, 'ScatterND', [4], tuples, { reduction }],
-  ]),
   ['training mode draws at random', 'Dropout', [4], training, {}],
   ['its input 2 is not a constant', 'Dropout', [4], mayTrain, {}],
   [

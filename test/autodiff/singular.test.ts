@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { differentiate } from '../../src/autodiff/differentiate.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
-import type { Value } from '../../src/onnx/graph.ts';
+import { emptyGraph, type Value } from '../../src/onnx/graph.ts';
 import { tensor } from '../../src/tensor/tensor.ts';
 import { runGraph } from '../helpers/run.ts';
 
@@ -70,6 +70,40 @@ test.each<[string, Point]>([
       y: (b, x) => b.op('Max', [x, b.constant([2, 2, 2])]),
       g: [1, 1, 1],
       gradient: [0, 0.5, 1],
+    },
+  ],
+  [
+    'data and updates that are as large share',
+    {
+      shape: [1, 3],
+      x: [1, 3, 2],
+      y: (b, x) =>
+        b.op(
+          'ScatterElements',
+          [
+            x,
+            b.constant([1, 1, 1, 2], 'int64', [1, 4]),
+            b.constant([3, 3, 1, 2], 'float32', [1, 4]),
+          ],
+          { axis: 1, reduction: 'max' },
+        ),
+      g: [1, 3, 1],
+      gradient: [1, 1, 0.5],
+    },
+  ],
+  [
+    'and so do updates in one place',
+    {
+      shape: [4, 1],
+      x: [0, -2, -2, 5],
+      y: (b, x) =>
+        b.op(
+          'ScatterND',
+          [b.constant([-2, 5], 'float32', [2, 1]), b.constant([0, 0, 0, 1], 'int64', [4, 1]), x],
+          { reduction: 'min' },
+        ),
+      g: [3, 1],
+      gradient: [0, 1, 1, 0.5],
     },
   ],
   // x / ‖x‖, of which a norm of zero leaves zero.
@@ -159,7 +193,7 @@ test.each<[string, Point]>([
     },
   ],
 ])('%s', async (_, { shape, x, y, g, gradient }) => {
-  const b = new GraphBuilder();
+  const b = new GraphBuilder(emptyGraph('point', 18));
   const output = b.output(y(b, b.input('x', 'float32', shape)), 'y');
   const found = await runGraph(differentiate(b.graph), {
     x: tensor(shape, Float32Array.from(x)),

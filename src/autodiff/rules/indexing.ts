@@ -1,19 +1,12 @@
-/** Gradients of operators that pick and place elements by index. g: gradient of the output. */
-import { intAttr, stringAttr } from '../../onnx/attributes.ts';
+/** Gradients of operators that pick elements by index. g: gradient of the output. */
+import { intAttr } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { bytesOf } from '../../onnx/initializer.ts';
 import { showShape, sizeOf } from '../../tensor/tensor.ts';
 import { scatterAdd, scatterAddAlong } from '../adjoint.ts';
 import { derived } from '../derived.ts';
 import type { NodeView } from '../../onnx/node-view.ts';
-import {
-  noGradient,
-  rule,
-  unless,
-  type RuleContext,
-  type RuleTable,
-  passingIntegers,
-} from '../rule.ts';
+import { noGradient, passingIntegers, rule, type RuleContext, type RuleTable } from '../rule.ts';
 
 const axisOf = ({ node, x }: NodeView, otherwise = 0): number => {
   const axis = intAttr(node, 'axis', otherwise);
@@ -88,39 +81,10 @@ function topKInput(c: RuleContext): Value {
   });
 }
 
-const placed = ({ node }: NodeView): string => stringAttr(node, 'reduction', 'none');
-
-/** What is written over does not count; what is added to does. */
-function scatteredOver(c: RuleContext, attributes: { axis?: number }): Value {
-  const { b, g, w, node } = c;
-  if (placed(c) === 'add') return g;
-  const updates = c.input(2) as Value;
-  return b.op(node.opType, [g, w, b.zeros(updates)], attributes);
-}
-
-const neitherSetNorAdded = (v: NodeView): string | undefined =>
-  ['none', 'add'].includes(placed(v)) ? undefined : `its reduction is ${placed(v)}`;
-
 export const indexing: RuleTable = {
   Gather: passingIntegers(rule(gatherInput)),
   GatherElements: rule((c) => scatterAddAlong(c.b, c.x.shape, c.w, c.g, axisOf(c))),
   GatherND: rule((c) => scatterAdd(c.b, c.x.shape, wholeTuples(c), c.g)),
-  ScatterElements: unless(
-    neitherSetNorAdded,
-    rule(
-      (c) => scatteredOver(c, { axis: axisOf(c) }),
-      null,
-      (c) => c.b.op('GatherElements', [c.g, c.w], { axis: axisOf(c) }),
-    ),
-  ),
-  ScatterND: unless(
-    neitherSetNorAdded,
-    rule(
-      (c) => scatteredOver(c, {}),
-      null,
-      ({ b, g, w }) => b.op('GatherND', [g, w]),
-    ),
-  ),
   TopK: rule(topKInput),
   ArgMax: noGradient,
   ArgMin: noGradient,

@@ -1,4 +1,4 @@
-/** Law cases of operators that pick and place elements by index. */
+/** Law cases of operators that pick elements by index. */
 import type { Attributes } from '../../../src/onnx/attributes.ts';
 import type { GraphBuilder } from '../../../src/onnx/builder.ts';
 import type { Value } from '../../../src/onnx/graph.ts';
@@ -16,21 +16,6 @@ const gather = (
   axis: number,
   rest: (b: GraphBuilder) => Value[],
 ): LawCase => onX('Gather', name, shape, { attributes: { axis }, rest });
-
-const scatter = (
-  operator: 'ScatterElements' | 'ScatterND',
-  name: string,
-  [data, updates]: [number[], number[]],
-  indices: (b: GraphBuilder) => Value,
-  attributes: Attributes = {},
-  opset = 17,
-): LawCase => ({
-  name: `${name}, opset ${opset}`,
-  operator,
-  inputs: { data: { shape: data }, updates: { shape: updates } },
-  opset,
-  build: (b, { data, updates }) => b.op(operator, [data, indices(b), updates], attributes),
-});
 
 const topK = (name: string, shape: number[], k: number, attributes: Attributes = {}): LawCase => ({
   name,
@@ -76,58 +61,6 @@ export const indexing: LawCase[] = [
     rest: at([2, 0, 1, 3, 0, 0], [2, 3, 1]),
     attributes: { batch_dims: 2 },
   }),
-  scatter(
-    'ScatterElements',
-    'written over',
-    [
-      [3, 4],
-      [2, 4],
-    ],
-    (b) => b.constant([0, 1, 2, 0, 2, 0, 1, 1], 'int64', [2, 4]),
-    { axis: 0 },
-  ),
-  scatter(
-    'ScatterElements',
-    'negative axis',
-    [
-      [2, 4],
-      [2, 2],
-    ],
-    (b) => b.constant([1, 3, 0, -1], 'int64', [2, 2]),
-    { axis: -1 },
-    18,
-  ),
-  scatter(
-    'ScatterElements',
-    'added',
-    [
-      [3, 2],
-      [2, 2],
-    ],
-    (b) => b.constant([1, 1, 1, 0], 'int64', [2, 2]),
-    { reduction: 'add' },
-  ),
-  scatter(
-    'ScatterND',
-    'rows',
-    [
-      [4, 3],
-      [2, 3],
-    ],
-    (b) => b.constant([2, 0], 'int64', [2, 1]),
-  ),
-  scatter('ScatterND', 'elements', [[4, 3], [2]], (b) => b.constant([2, 0, 1, 1], 'int64', [2, 2])),
-  scatter(
-    'ScatterND',
-    'added',
-    [
-      [4, 3],
-      [3, 3],
-    ],
-    (b) => b.constant([2, 0, 2], 'int64', [3, 1]),
-    { reduction: 'add' },
-    18,
-  ),
   topK('largest', [3, 5], 2),
   topK('smallest, first axis', [4, 3], 3, { axis: 0, largest: 0 }),
 ];
