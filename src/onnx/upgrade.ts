@@ -20,7 +20,7 @@ const movedAxes: Record<string, 'axes' | 'split'> = {
 
 /**
  * The same graph in opset 17 or newer. ScatterND with addition, LayerNormalization and constant
- * axes as inputs are then there for gradients; nothing else changed its meaning in between.
+ * axes as inputs are then there for gradients; what changed its meaning in between says what it meant.
  * @throws UserError for a graph older than opset 11
  */
 export function upgrade(graph: Graph, where: string): Graph {
@@ -32,7 +32,7 @@ export function upgrade(graph: Graph, where: string): Graph {
   const old = graph.nodes.splice(0);
   const b = new GraphBuilder({ ...graph, opset: defaultOpset });
   for (const node of old) {
-    if (graph.opset >= 13) b.graph.nodes.push(node);
+    if (graph.opset >= 13) b.graph.nodes.push(changeBodies(placed(node), placed));
     else if (flattening.includes(node.opType) && !overLast(b.graph, node)) softmaxOverTail(node, b);
     else
       b.graph.nodes.push(
@@ -48,6 +48,10 @@ export function upgrade(graph: Graph, where: string): Graph {
       );
   }
   return b.graph;
+
+  function placed(node: NodeProto): NodeProto {
+    return graph.opset < 16 ? withRegionsPlaced(node) : node;
+  }
 }
 
 /** Before opset 13 the axis of these said where to flatten to a matrix, whose rows were normalized. */
@@ -58,7 +62,15 @@ function sameInNewForm(node: NodeProto, b: GraphBuilder, opset: number): NodePro
   if (movedAxes[node.opType]) return withAxesInput(node, b);
   // The ratio is that of training; since opset 12 it is an input.
   if (node.opType === 'Dropout' && opset < 12) return without(node, 'ratio');
-  return flattening.includes(node.opType) ? without(node, 'axis') : node;
+  if (flattening.includes(node.opType)) return without(node, 'axis');
+  return withRegionsPlaced(node);
+}
+
+/** Before opset 16 regions were not moved by half a pixel; since then they are unless the node says so. */
+function withRegionsPlaced(node: NodeProto): NodeProto {
+  if (node.opType !== 'RoiAlign') return node;
+  const mode = makeAttributes({ coordinate_transformation_mode: 'output_half_pixel' });
+  return amend(NodeProtoSchema, node, { attribute: [...node.attribute, ...mode] });
 }
 
 /** Whether an operator of `flattening` works on the last axis, which is the default since opset 13. */

@@ -2,6 +2,7 @@
 import type { NodeProto } from 'onnx-buf';
 import { describe, expect, test } from 'vitest';
 import type { Attributes } from '../../src/onnx/attributes.ts';
+import { initializerFrom } from '../../src/onnx/initializer.ts';
 import { parseModel } from '../../src/onnx/read.ts';
 import { encodeGraph } from '../../src/onnx/write.ts';
 import { resolveGraph } from '../../src/session/resolve.ts';
@@ -71,6 +72,22 @@ describe('the same values', () => {
     const feeds = { x: randomTensor('x', row.from) };
     expect(await runGraph(upgraded, feeds)).toEqual(await runGraph(graphFor(row), feeds));
   });
+});
+
+test.each([11, 13, 15, 16])('regions of an image, opset %i', async (opset) => {
+  const bins = { output_height: 2, output_width: 2, sampling_ratio: 2 };
+  const graph = graphOf(
+    opset,
+    [value('x', 'float32', [1, 1, 4, 4])],
+    [value('y', 'float32', [1, 1, 2, 2])],
+    [node('RoiAlign', ['x', 'rois', 'images'], ['y'], bins)],
+  );
+  graph.initializers.set('rois', initializerFrom('float32', [1, 4], Float32Array.of(0, 1, 3, 3)));
+  graph.initializers.set('images', initializerFrom('int64', [1], BigInt64Array.of(0n)));
+  const model = parseModel(encodeGraph(graph), { folder: '.', where: 'model' });
+  const feeds = { x: randomTensor('x', [1, 1, 4, 4]) };
+  const upgraded = await resolveGraph(model);
+  expect(await runGraph(upgraded, feeds)).toEqual(await runGraph(graph, feeds));
 });
 
 /** y = if c then x + what `type` gives of x, else x + x; x is `[2,3]`. */
