@@ -15,6 +15,7 @@ import { quantization } from './rules/quantization.ts';
 import { recurrent } from './rules/recurrent.ts';
 import { reduction } from './rules/reduction.ts';
 import { resize } from './rules/resize.ts';
+import { regions } from './rules/regions.ts';
 import { scatter } from './rules/scatter.ts';
 import { transforms } from './rules/transforms.ts';
 import { warping } from './rules/warping.ts';
@@ -35,6 +36,7 @@ export const rules: RuleTable = {
   ...attention,
   ...warping,
   ...deformable,
+  ...regions,
   ...recurrent,
   ...classification,
   ...quantization,

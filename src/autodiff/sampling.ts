@@ -37,17 +37,29 @@ interface Taps {
 }
 
 /**
- * The pixels around each place, gathered and weighed. What is beyond the edge is another pixel or counts as
- * nothing, so that no place itself has to be moved.
+ * What is read at each place: the sum of the pixels around it, weighed.
  * @param x `[n, channels, ...sizes]`
  * @param at places along each axis of the sizes, `[n, 1, places]`; 0 is the centre of the first pixel
  * @returns `[n, places, channels]`
  */
-export function sampled(
+export function sampled(b: GraphBuilder, x: Value, at: readonly Value[], how: Sampling): Value {
+  return b.reduce('Sum', weighedAround(b, x, at, how), [1], false);
+}
+
+/**
+ * The pixels around each place, gathered and weighed. What is beyond the edge is another pixel or counts as
+ * nothing, so that no place itself has to be moved.
+ * @param x `[n, channels, ...sizes]`
+ * @param at places along each axis of the sizes, `[rows, 1, places]`
+ * @param of which of the n images the places of each row are in, `[rows]`; its own if left out
+ * @returns `[rows, taps, places, channels]`
+ */
+export function weighedAround(
   b: GraphBuilder,
   x: Value,
   at: readonly Value[],
   { mode, beyond }: Sampling,
+  of?: Value,
 ): Value {
   const [n = 1, channels = 1, ...sizes] = x.shape;
   const { index, weight } = at
@@ -56,16 +68,22 @@ export function sampled(
       return within(b, taps, sizes[axis] as number, beyond);
     })
     .reduce((before, taps, axis) => crossed(b, before, taps, sizes[axis] as number));
-  const [, taps = 1, places = 1] = weight.shape;
+  const [rows = 1, taps = 1, places = 1] = weight.shape;
   const pixels = b.transpose(b.reshape(x, [n, channels, sizeOf(sizes)]), [0, 2, 1]);
-  const around = b.op('GatherND', [pixels, b.reshape(index, [n, taps * places, 1])], {
-    batch_dims: 1,
-  });
-  const weighed = b.mul(
-    b.reshape(around, [n, taps, places, channels]),
-    b.reshape(b.cast(weight, x.dtype), [n, taps, places, 1]),
+  const inImage = b.reshape(index, [rows, taps * places, 1]);
+  const around = of
+    ? b.op('GatherND', [pixels, inImages(b, of, inImage)])
+    : b.op('GatherND', [pixels, inImage], { batch_dims: 1 });
+  return b.mul(
+    b.reshape(around, [rows, taps, places, channels]),
+    b.reshape(b.cast(weight, x.dtype), [rows, taps, places, 1]),
   );
-  return b.reduce('Sum', weighed, [1], false);
+}
+
+/** Indices `[rows, count, 1]` with that of the row's image before each. */
+function inImages(b: GraphBuilder, of: Value, index: Value): Value {
+  const image = b.expand(b.reshape(of, [of.shape[0] as number, 1, 1]), index.shape);
+  return b.op('Concat', [image, index], { axis: 2 });
 }
 
 function tapsAlong(b: GraphBuilder, at: Value, mode: Sampling['mode']): Taps {

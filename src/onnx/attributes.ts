@@ -26,6 +26,7 @@ const floatNames = new Set([
   'ratio',
   'scale',
   'softcap',
+  'spatial_scale',
 ]);
 
 function find(node: NodeProto, name: string): AttributeProto | undefined {

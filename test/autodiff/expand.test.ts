@@ -11,12 +11,14 @@ import { classification } from './cases/classification.ts';
 import { normalization } from './cases/normalization.ts';
 import { quantization } from './cases/quantization.ts';
 import { recurrent } from './cases/recurrent.ts';
+import { regions } from './cases/regions.ts';
 import { transforms } from './cases/transforms.ts';
 import { warping } from './cases/warping.ts';
 import { feedsOf, forwardGraph, wrtOf, type LawCase } from './law.ts';
 
 const expanding = [
   ...warping,
+  ...regions,
   ...recurrent,
   ...classification,
   ...normalization,

@@ -67,7 +67,7 @@ describe('refuses', () => {
   test('all operators without a rule at once', () => {
     const graph = graphOf((b, x) => {
       const image = b.reshape(x, [1, 1, 2, 3]);
-      const warped = foreign(b, 'RoiAlign', [image], '/warp/RoiAlign');
+      const warped = foreign(b, 'Hardmax', [image], '/warp/Hardmax');
       const fused = foreign(b, 'FusedConv', [warped], '/FusedConv', { domain: 'com.microsoft' });
       b.scope = '/pool';
       const kernel = { kernel_shape: [1, 1], storage_order: 1 };
@@ -75,14 +75,14 @@ describe('refuses', () => {
       b.scope = '';
       const offPath = foreign(b, 'Unknown', [indices as Value], '/Unknown');
       b.output(offPath, 'positions');
-      return b.reshape(foreign(b, 'RoiAlign', [pooled as Value], ''), [2, 3]);
+      return b.reshape(foreign(b, 'Hardmax', [pooled as Value], ''), [2, 3]);
     });
     expect(errorOf(() => differentiate(graph, { output: 'y' }))).toMatchInlineSnapshot(`
       "model.onnx: cannot differentiate 3 operators
-        RoiAlign                 opset 17  node /warp/RoiAlign  [1,1,2,3] -> [1,1,2,3]  (no gradient rule)
+        Hardmax                  opset 17  node /warp/Hardmax  [1,1,2,3] -> [1,1,2,3]  (no gradient rule)
         com.microsoft.FusedConv  opset 17  node /FusedConv  [1,1,2,3] -> [1,1,2,3]  (no gradient rule)
         MaxPool                  opset 17  node /pool/MaxPool  [1,1,2,3] -> [1,1,2,3] [1,1,2,3]  (its indices are counted column by column)
-        RoiAlign                 opset 17  node :0  [1,1,2,3] -> [1,1,2,3]  (no gradient rule)
+        Hardmax                  opset 17  node :0  [1,1,2,3] -> [1,1,2,3]  (no gradient rule)
       hint: com.microsoft's operators are ONNX Runtime's own, which its optimizations leave; dsg knows those in docs/operators.md: take the model as it was exported"
     `);
   });

@@ -18,6 +18,7 @@ import { pooling } from './cases/pooling.ts';
 import { quantization } from './cases/quantization.ts';
 import { recurrent } from './cases/recurrent.ts';
 import { reduction } from './cases/reduction.ts';
+import { regions } from './cases/regions.ts';
 import { resize } from './cases/resize.ts';
 import { scatters } from './cases/scatter.ts';
 import { transforms } from './cases/transforms.ts';
@@ -48,6 +49,7 @@ const families: Record<string, LawCase[]> = {
   normalization,
   attention,
   warping,
+  regions,
   recurrent,
   classification,
   quantization,

@@ -130,11 +130,15 @@ test('sequences of several lengths', () => {
 /** The inputs after x. */
 type Rest = (b: GraphBuilder) => (Value | undefined)[];
 
+const regions: Rest = (b) => [b.input('rois', 'float32', [1, 4]), b.ints([0])];
+const point: Rest = (b) => [b.constant([1, 1, 1, 3], 'float32', [1, 4]), b.ints([0])];
 const training: Rest = (b) => [b.constant(0.5), b.constant(1, 'bool', [])];
 const mayTrain: Rest = (b) => [undefined, b.input('train', 'bool', [])];
 const crop: Rest = (b) => [b.constant([0, 0, 0.2, 0.2, 1, 1, 0.8, 0.8]), b.constant([1, 1, 2, 2])];
 
 test.each<[reason: string, operator: string, shape: number[], rest: Rest, attributes: Attributes]>([
+  ['depends on regions that are computed', 'RoiAlign', [1, 1, 4, 4], regions, {}],
+  ['one of its regions has no extent', 'RoiAlign', [1, 1, 4, 4], point, {}],
   ['training mode draws at random', 'Dropout', [4], training, {}],
   ['its input 2 is not a constant', 'Dropout', [4], mayTrain, {}],
   [

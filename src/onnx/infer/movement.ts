@@ -180,6 +180,11 @@ export const movement: Record<string, Infer> = {
     const [n = 1, , ...sizes] = c.constant(1) ?? [];
     return [{ dtype: need(c, 0).dtype, shape: [n, ...sizes, sizes.length] }];
   },
+  RoiAlign: (c) => {
+    const [x, rois] = [need(c, 0), need(c, 1)];
+    const bins = [intOf(c, 'output_height', 1), intOf(c, 'output_width', 1)];
+    return [{ dtype: x.dtype, shape: [rois.shape[0] as number, x.shape[1] as number, ...bins] }];
+  },
   Col2Im: (c) => {
     const { dtype, shape } = need(c, 0);
     const [n = 1, rows = 1] = shape;
