@@ -13,6 +13,7 @@ import { unrollLoops } from '../onnx/loops.ts';
 import { nodeName } from '../onnx/node.ts';
 import { withOwnNames } from '../onnx/own-names.ts';
 import type { OnnxModel } from '../onnx/read.ts';
+import { unrollScans } from '../onnx/scans.ts';
 import { assemble, exposeAll, exposeShapes, lowerInlined, makeSkeleton } from '../onnx/skeleton.ts';
 import { encodeModel } from '../onnx/write.ts';
 import { showShape } from '../tensor/tensor.ts';
@@ -42,6 +43,11 @@ export async function resolveGraph(
     proto = lowerInlined(straight);
     if (straight !== flat && pass + 1 < mostPasses) continue;
     const seen = await valueTypes(proto, model.where);
+    const unscanned = unrollScans(proto, seen.types);
+    if (unscanned !== proto && pass + 1 < mostPasses) {
+      proto = unscanned;
+      continue;
+    }
     if (seen.open.length === 0) return assemble(proto, seen.types, skeleton);
     open = seen.open;
   }
@@ -101,7 +107,7 @@ async function valueTypes(
     const shape = meta.shape.filter((d) => typeof d === 'number');
     if (shape.length < meta.shape.length)
       undecided.push(`${meta.name} ${showShape(meta.shape.map((d) => d || '?'))}`);
-    types.set(meta.name, { dtype: meta.type as DType, shape });
+    else types.set(meta.name, { dtype: meta.type as DType, shape });
   }
   for (const name of await withoutRank(proto, types, where)) undecided.push(`${name} of any rank`);
   return { types, open: undecided };

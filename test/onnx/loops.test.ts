@@ -44,14 +44,14 @@ const loop = (of: GraphProto, inputs: string[], outputs = ['y']): NodeProto =>
   node('Loop', inputs, outputs, { body: of });
 
 const integers = { rounds: 3, none: 0, axis: 1 };
-const bytesOf = (nodes: NodeProto[], out: Value, inputs = [x]): Uint8Array => {
-  const graph = withIntegers(graphOf(17, inputs, [out], nodes), integers);
+const bytesOf = (nodes: NodeProto[], out: Value, inputs = [x], opset = 17): Uint8Array => {
+  const graph = withIntegers(graphOf(opset, inputs, [out], nodes), integers);
   graph.initializers.set('true', initializerFrom('bool', [], Uint8Array.of(1)));
   return encodeGraph(graph);
 };
 
 describe('a loop', () => {
-  test.each<[string, NodeProto[], Value]>([
+  test.each<[string, NodeProto[], Value, number?]>([
     ['that carries a value', [loop(body(steps, [next]), ['rounds', 'true', 'x'])], y(...shape)],
     ['without a condition', [loop(body(steps, [next]), ['rounds', '', 'x'])], y(...shape)],
     ['of no rounds', [loop(body(steps, [next]), ['none', 'true', 'x'])], y(...shape)],
@@ -76,6 +76,12 @@ describe('a loop', () => {
       'whose rounds are stacked',
       [loop(body(steps, [next, value('sine', 'float32', shape)]), ['rounds', '', 'x'], ['z', 'y'])],
       y(3, ...shape),
+    ],
+    [
+      'whose rounds are stacked, before opset 13',
+      [loop(body(steps, [next, value('sine', 'float32', shape)]), ['rounds', '', 'x'], ['z', 'y'])],
+      y(3, ...shape),
+      11,
     ],
     [
       'within a loop',
@@ -124,8 +130,8 @@ describe('a loop', () => {
       ],
       y(...shape),
     ],
-  ])('%s', async (_, nodes, out) => {
-    const graph = await sameWhenResolved(bytesOf(nodes, out), x);
+  ])('%s', async (_, nodes, out, opset) => {
+    const graph = await sameWhenResolved(bytesOf(nodes, out, [x], opset), x);
     expect(graph.nodes.filter((n) => n.opType === 'Loop' || n.opType === 'If')).toEqual([]);
   });
 
