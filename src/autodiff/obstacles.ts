@@ -3,10 +3,10 @@ import type { NodeProto } from 'onnx-buf';
 import { UserError } from '../errors.ts';
 import { isFloat } from '../onnx/dtype.ts';
 import { valueOf, type Graph } from '../onnx/graph.ts';
+import { NodeView } from '../onnx/node-view.ts';
 import { nodeName } from '../onnx/node.ts';
 import { showShape } from '../tensor/tensor.ts';
 import type { Path } from './gradients.ts';
-import { NodeView } from '../onnx/node-view.ts';
 import { ruleFor } from './rules.ts';
 
 export interface Obstacle {

@@ -1,7 +1,7 @@
 /** The window of a node on the path. */
 import { intsAttr, stringAttr } from '../onnx/attributes.ts';
-import { makeWindow, type Window } from '../onnx/window.ts';
 import type { NodeView } from '../onnx/node-view.ts';
+import { makeWindow, type Window } from '../onnx/window.ts';
 
 /** What a node with a window of size `kernel` slides over the spatial axes of its first input. */
 export function windowOf({ node, x }: NodeView, kernel: readonly number[]): Window {

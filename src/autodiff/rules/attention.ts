@@ -2,10 +2,10 @@
 import { manyWeights } from '../../onnx/attention.ts';
 import { floatAttr, intAttr, plainAttributes } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
 import { showShape } from '../../tensor/tensor.ts';
 import { inSlices, type Gradients } from '../attention-core.ts';
 import { derived } from '../derived.ts';
-import type { NodeView } from '../../onnx/node-view.ts';
 import { rule, unless, type RuleContext, type RuleTable } from '../rule.ts';
 
 /** `y (g − Σ g y)`, for any y that a softmax over `axis` gave. */

@@ -2,12 +2,12 @@
 import { intAttr, intsAttr, stringAttr } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { bytesOf, float32Values } from '../../onnx/initializer.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
 import { reachOf, type Window } from '../../onnx/window.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { eye } from '../adjoint.ts';
 import { constantInputs } from '../constant-inputs.ts';
 import { derived } from '../derived.ts';
-import type { NodeView } from '../../onnx/node-view.ts';
 import { rule, unless, type RuleContext, type RuleTable } from '../rule.ts';
 import { windowOf } from '../window.ts';
 

@@ -2,8 +2,8 @@
 import { intAttr } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import { sizeOf } from '../../tensor/tensor.ts';
 import type { NodeView } from '../../onnx/node-view.ts';
+import { sizeOf } from '../../tensor/tensor.ts';
 import { writtenAs, type RuleTable } from '../rule.ts';
 import { sampled } from '../sampling.ts';
 import { windowOf } from '../window.ts';

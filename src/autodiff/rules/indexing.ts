@@ -2,10 +2,10 @@
 import { intAttr } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { bytesOf } from '../../onnx/initializer.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
 import { showShape, sizeOf } from '../../tensor/tensor.ts';
 import { scatterAdd, scatterAddAlong } from '../adjoint.ts';
 import { derived } from '../derived.ts';
-import type { NodeView } from '../../onnx/node-view.ts';
 import { noGradient, passingIntegers, rule, type RuleContext, type RuleTable } from '../rule.ts';
 
 const axisOf = ({ node, x }: NodeView, otherwise = 0): number => {

@@ -2,9 +2,9 @@
 import { floatAttr, intAttr, stringAttr } from '../../onnx/attributes.ts';
 import { einsumTerms, type EinsumTerms } from '../../onnx/einsum.ts';
 import type { Value } from '../../onnx/graph.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { eye } from '../adjoint.ts';
-import type { NodeView } from '../../onnx/node-view.ts';
 import { every, rule, type RuleContext, type RuleTable, type SlotGradient } from '../rule.ts';
 
 // MatMul. A vector on the left counts as a row, one on the right as a column. Where the right

@@ -5,9 +5,9 @@
 import { floatAttr, intAttr, intsAttr } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { derivedFloats, isFilledWith } from '../derived.ts';
-import type { NodeView } from '../../onnx/node-view.ts';
 import { rule, unless, writtenAs, type RuleContext, type RuleTable } from '../rule.ts';
 
 export interface Normalized {

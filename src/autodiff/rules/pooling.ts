@@ -1,12 +1,12 @@
 /** Gradients of pooling. g: gradient of the output, y: the output. */
 import { intAttr, intsAttr, stringAttr } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
 import { reachOf, windowCounts, type Window } from '../../onnx/window.ts';
 import { sameShape, sizeOf } from '../../tensor/tensor.ts';
 import { scatterAddAlong } from '../adjoint.ts';
 import { ones } from '../derived.ts';
-import type { NodeView } from '../../onnx/node-view.ts';
-import { rule, unless, type RuleContext, type RuleTable, passingIntegers } from '../rule.ts';
+import { passingIntegers, rule, unless, type RuleContext, type RuleTable } from '../rule.ts';
 import { windowOf } from '../window.ts';
 import { amongTies, tiny } from './reduction.ts';
 
@@ -130,9 +130,7 @@ export const pooling: RuleTable = {
     misshapen,
     rule((c) => pNormInput(c, (share) => spread(c, poolWindow(c), share))),
   ),
-  MaxPool: passingIntegers(
-    unless((v) => columnMajor(v) ?? misshapen(v), rule(maxPoolInput)),
-  ),
+  MaxPool: passingIntegers(unless((v) => columnMajor(v) ?? misshapen(v), rule(maxPoolInput))),
   MaxUnpool: rule(maxUnpoolInput),
   GlobalAveragePool: rule(({ b, g, x }) => b.scale(g, 1 / sizeOf(x.shape.slice(2)))),
   GlobalLpPool: rule((c) => pNormInput(c, (share) => share)),

@@ -2,9 +2,9 @@
 import { intAttr, intsAttr } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { noop, reducedAxes } from '../../onnx/infer/reduction.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
 import { sizeOf } from '../../tensor/tensor.ts';
 import { constantInputs } from '../constant-inputs.ts';
-import type { NodeView } from '../../onnx/node-view.ts';
 import { rule, unless, type Rule, type RuleContext, type RuleTable } from '../rule.ts';
 
 const axesOf = (c: NodeView): number[] => {

@@ -1,10 +1,10 @@
 /** The gradient of Resize. g: gradient of the output. */
 import { intsAttr, plainAttributes, stringAttr } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
 import { adjointAlong, eye } from '../adjoint.ts';
 import { constantInputs } from '../constant-inputs.ts';
-import type { NodeView } from '../../onnx/node-view.ts';
-import { rule, unless, type RuleContext, type RuleTable, passingIntegers } from '../rule.ts';
+import { passingIntegers, rule, unless, type RuleContext, type RuleTable } from '../rule.ts';
 
 /**
  * Every mode is linear and works on one axis at a time, so that resizing the identity gives its

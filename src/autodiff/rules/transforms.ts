@@ -2,8 +2,8 @@
 import { intAttr, type Attributes } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import { constantInputs } from '../constant-inputs.ts';
 import type { NodeView } from '../../onnx/node-view.ts';
+import { constantInputs } from '../constant-inputs.ts';
 import { rule, unless, writtenAs, type RuleContext, type RuleTable } from '../rule.ts';
 
 const dftAxis = (c: NodeView): number => {

@@ -2,10 +2,10 @@
 import { intAttr, stringAttr } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
+import type { NodeView } from '../../onnx/node-view.ts';
 import { showShape, sizeOf } from '../../tensor/tensor.ts';
 import { constantInputs } from '../constant-inputs.ts';
 import { derivedFloats } from '../derived.ts';
-import type { NodeView } from '../../onnx/node-view.ts';
 import { unless, writtenAs, type RuleTable } from '../rule.ts';
 import { sampled, type Sampling } from '../sampling.ts';
 
