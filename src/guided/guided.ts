@@ -13,7 +13,7 @@ import { newLooks } from '../losses/looks.ts';
 import { opsetFor, type Loss } from '../losses/loss.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { defaultOpset, emptyGraph, valueOf, type Graph, type Value } from '../onnx/graph.ts';
-import { raiseOpset } from '../onnx/upgrade.ts';
+import { raiseOpset } from '../onnx/raise.ts';
 import type { ImageShape, Operator } from '../operators/operator.ts';
 import { simplify } from '../simplify/simplify.ts';
 import { sliceAttention } from '../simplify/sliced-attention.ts';

@@ -13,7 +13,7 @@ import { withBodies } from './bodies.ts';
 import type { GraphBuilder } from './builder.ts';
 import type { Graph, Value } from './graph.ts';
 import { nodeName } from './node.ts';
-import { raiseOpset } from './upgrade.ts';
+import { raiseOpset } from './raise.ts';
 
 /**
  * Appends the nodes of `network` to the graph that `b` builds, everything renamed under a scope.

@@ -3,6 +3,7 @@ import type { ModelProto, NodeProto } from 'onnx-buf';
 import { intAttr, intsAttr } from './attributes.ts';
 import { modelInput } from './dims.ts';
 import { nodeName } from './node.ts';
+import { opsetOf } from './read.ts';
 import { bodyOf, inRounds, type Repeated } from './rounds.ts';
 
 /**
@@ -15,6 +16,8 @@ export function unrollScans(
   types: ReadonlyMap<string, { readonly shape: readonly number[] }>,
 ): ModelProto {
   const { graph } = model;
+  // Before opset 9 they went over a batch of sequences.
+  if ((opsetOf(model) ?? 0) < 9) return model;
   const sizes = (name: string): readonly (number | string)[] | undefined => {
     const input = graph?.input.find((v) => v.name === name);
     const constant = graph?.initializer.find((t) => t.name === name);

@@ -27,7 +27,7 @@ it('docs/operators.md lists the rules', async () => {
     '# Operators with a gradient rule',
     '',
     'Written by `npx vitest run test/autodiff/operators-table.test.ts -u` from `src/autodiff/rules`.',
-    'ai.onnx, operator sets 11 to 24 (what is older than 17 is upgraded first). «none» means that the',
+    'ai.onnx, operator sets 7 to 24 (what is older than 17 is upgraded first). «none» means that the',
     'operator is known to be constant as far as calculus goes: shapes, comparisons, indices. Rounding to',
     'integers by QuantizeLinear and its like counts as the identity, within the range of the integers.',
     '',

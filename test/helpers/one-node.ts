@@ -1,5 +1,6 @@
 /** Models of one node of any operator, with constants or fed floats for inputs. */
 import { create, toBinary } from '@bufbuild/protobuf';
+import * as ort from 'onnxruntime-node';
 import {
   AttributeProtoSchema,
   AttributeProto_AttributeType as Kind,
@@ -94,6 +95,28 @@ export function feedsOf({ slots, operator, name }: OneNode): Record<string, Tens
         ? [[`in.${i}`, randomTensor(`${operator} ${name} ${i}`, slot.shape)] as const]
         : [],
     ),
+  );
+}
+
+/** What ONNX Runtime's kernel gives. */
+export async function byKernel(
+  bytes: Uint8Array,
+  feeds: Record<string, Tensor>,
+): Promise<Record<string, Tensor>> {
+  const session = await ort.InferenceSession.create(bytes, {
+    graphOptimizationLevel: 'disabled',
+    logSeverityLevel: 4,
+  });
+  const given = Object.entries(feeds).map(
+    ([name, { shape, data }]) => [name, new ort.Tensor('float32', data, shape)] as const,
+  );
+  const results = await session.run(Object.fromEntries(given));
+  await session.release();
+  return Object.fromEntries(
+    Object.entries(results).map(([name, { dims, data }]) => [
+      name,
+      { shape: dims, data: Float32Array.from(data as Iterable<number>, Number) },
+    ]),
   );
 }
 

@@ -5,7 +5,7 @@ import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { emptyGraph, type Graph, type Value } from '../../src/onnx/graph.ts';
 import { initializerFrom } from '../../src/onnx/initializer.ts';
 import { inline } from '../../src/onnx/inline.ts';
-import { raiseOpset } from '../../src/onnx/upgrade.ts';
+import { raiseOpset } from '../../src/onnx/raise.ts';
 import { simplify } from '../../src/simplify/simplify.ts';
 import { graphOf, node } from '../helpers/onnx.ts';
 import { randomTensor } from '../helpers/random.ts';

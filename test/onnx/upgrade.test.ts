@@ -6,9 +6,10 @@ import { initializerFrom } from '../../src/onnx/initializer.ts';
 import { parseModel } from '../../src/onnx/read.ts';
 import { encodeGraph } from '../../src/onnx/write.ts';
 import { resolveGraph } from '../../src/session/resolve.ts';
-import { tensor } from '../../src/tensor/tensor.ts';
+import { sizeOf, tensor } from '../../src/tensor/tensor.ts';
 import { branchOf, graphOf, node, value } from '../helpers/onnx.ts';
-import { randomTensor } from '../helpers/random.ts';
+import { byKernel, feedsOf, floats, ints, modelOf, x, type OneNode } from '../helpers/one-node.ts';
+import { randomTensor, relativeError } from '../helpers/random.ts';
 import { runGraph } from '../helpers/run.ts';
 
 interface Row {
@@ -133,10 +134,140 @@ describe('the same values in a branch', () => {
     ).rejects.toThrow('Softmax part in a branch or a loop, as operator set 12 has it'));
 });
 
-test('what is older than opset 11 is refused', () =>
-  expect(
-    resolveGraph(asModel({ opset: 9, type: 'Relu', attributes: {}, from: [2], to: [[2]] })),
-  ).rejects.toThrow('operator set 9 is older than 11'));
+/** Of operator sets 7 to 10, whose nodes have more of their numbers in attributes. */
+const image = x(1, 2, 4, 6);
+const statistics = (...shape: number[]) => [
+  floats(...shape),
+  floats(...shape),
+  floats(...shape),
+  { shape, values: Array.from({ length: sizeOf(shape) }, (_, i) => 0.5 + i / 10) },
+];
+const oldest: (OneNode & { opset: number })[] = [
+  ...['nearest', 'linear'].flatMap((mode) => {
+    const larger = { floats: [1, 1, 2, 1.5] };
+    const scales = { shape: [4], values: larger.floats };
+    const fewer = { shape: [4], values: [1, 1, 0.5, 0.7] };
+    return [
+      {
+        opset: 7,
+        operator: 'Upsample',
+        name: mode,
+        slots: [image],
+        attributes: { mode, scales: larger },
+      },
+      { opset: 9, operator: 'Upsample', name: mode, slots: [image, scales], attributes: { mode } },
+      { opset: 10, operator: 'Resize', name: mode, slots: [image, scales], attributes: { mode } },
+      {
+        opset: 10,
+        operator: 'Resize',
+        name: `${mode}, fewer`,
+        slots: [image, fewer],
+        attributes: { mode },
+      },
+    ];
+  }),
+  {
+    opset: 7,
+    operator: 'Slice',
+    name: 'all axes',
+    slots: [x(4, 5)],
+    attributes: { starts: [1, 0], ends: [-1, 9] },
+  },
+  {
+    opset: 9,
+    operator: 'Slice',
+    name: 'one axis',
+    slots: [x(4, 5)],
+    attributes: { axes: [1], starts: [-3], ends: [5] },
+  },
+  { opset: 8, operator: 'TopK', name: '', slots: [x(3, 6)], attributes: { k: 2 }, outputs: [0, 1] },
+  {
+    opset: 9,
+    operator: 'TopK',
+    name: 'rows',
+    slots: [x(3, 6)],
+    attributes: { k: 2, axis: 0 },
+    outputs: [0, 1],
+  },
+  {
+    opset: 7,
+    operator: 'Clip',
+    name: 'both',
+    slots: [x(9)],
+    attributes: { min: { f: -0.5 }, max: { f: 0.25 } },
+  },
+  { opset: 10, operator: 'Clip', name: 'from below', slots: [x(9)], attributes: { min: { f: 0 } } },
+  { opset: 10, operator: 'Clip', name: 'neither', slots: [x(9)] },
+  {
+    opset: 7,
+    operator: 'Pad',
+    name: 'a value',
+    slots: [x(2, 3)],
+    attributes: { pads: [0, 1, 2, -1], value: { f: 0.5 } },
+  },
+  {
+    opset: 10,
+    operator: 'Pad',
+    name: 'reflected',
+    slots: [x(4, 3)],
+    attributes: { mode: 'reflect', pads: [1, 2, 0, 1] },
+  },
+  {
+    opset: 10,
+    operator: 'Scatter',
+    name: '',
+    slots: [x(3, 3), ints('int64', [2, 0, 1], [1, 3]), x(1, 3)],
+    attributes: { axis: 0 },
+  },
+  {
+    opset: 8,
+    operator: 'BatchNormalization',
+    name: '',
+    slots: [image, ...statistics(2)],
+    attributes: { spatial: 1 },
+  },
+  {
+    opset: 7,
+    operator: 'BatchNormalization',
+    name: 'places',
+    slots: [image, ...statistics(2, 4, 6)],
+    attributes: { spatial: 0 },
+  },
+  { opset: 7, operator: 'Dropout', name: '', slots: [x(5)], attributes: { ratio: { f: 0.5 } } },
+  { opset: 7, operator: 'Softmax', name: 'flattened', slots: [x(2, 3, 4)] },
+  { opset: 8, operator: 'Unsqueeze', name: '', slots: [x(2, 3)], attributes: { axes: [0, 3] } },
+];
+
+describe('the same values of old sets', () => {
+  test.each(oldest)('opset $opset $operator, $name', async (row) => {
+    const bytes = modelOf({ domain: '', ...row }, row.opset);
+    const feeds = feedsOf(row);
+    const upgraded = await resolveGraph(parseModel(bytes, { folder: '.', where: 'model' }));
+    expect(upgraded.opset).toBe(17);
+    const [found, kernel] = [await runGraph(upgraded, feeds), await byKernel(bytes, feeds)];
+    for (const { name } of upgraded.outputs) {
+      expect(found[name]?.shape).toEqual(kernel[name]?.shape);
+      expect(relativeError(found[name]!, kernel[name]!)).toBeLessThan(1e-6);
+    }
+  });
+});
+
+test.each<[number, OneNode, string]>([
+  [6, { operator: 'Relu', name: '', slots: [x(2)] }, 'operator set 6 is older than 7'],
+  [
+    10,
+    {
+      operator: 'Resize',
+      name: '',
+      slots: [image, { shape: [4], values: [1, 1, 2, 0.5] }],
+    },
+    'nearest pixels, more along one axis and fewer along another',
+  ],
+])('refused of opset %i', async (opset, row, message) => {
+  const bytes = modelOf({ domain: '', ...row }, opset);
+  const model = parseModel(bytes, { folder: '.', where: 'model' });
+  await expect(resolveGraph(model)).rejects.toThrow(message);
+});
 
 test('newer graphs keep their operator set', async () => {
   const row: Row = { opset: 20, type: 'Gelu', attributes: {}, from: [2], to: [[2]] };

@@ -1,5 +1,4 @@
 /** Operators of com.microsoft as they are written, against ONNX Runtime's own kernels. */
-import * as ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { differentiate } from '../../../src/autodiff/differentiate.ts';
 import { isFloat, type DType } from '../../../src/onnx/dtype.ts';
@@ -9,6 +8,7 @@ import { parseModel } from '../../../src/onnx/read.ts';
 import { resolveGraph } from '../../../src/session/resolve.ts';
 import { sizeOf, type Tensor } from '../../../src/tensor/tensor.ts';
 import {
+  byKernel,
   feedsOf,
   floats,
   ints,
@@ -21,28 +21,6 @@ import {
 } from '../../helpers/one-node.ts';
 import { relativeError } from '../../helpers/random.ts';
 import { runGraph } from '../../helpers/run.ts';
-
-/** What ONNX Runtime's kernel gives. */
-async function byKernel(
-  bytes: Uint8Array,
-  feeds: Record<string, Tensor>,
-): Promise<Record<string, Tensor>> {
-  const session = await ort.InferenceSession.create(bytes, {
-    graphOptimizationLevel: 'disabled',
-    logSeverityLevel: 4,
-  });
-  const given = Object.entries(feeds).map(
-    ([name, { shape, data }]) => [name, new ort.Tensor('float32', data, shape)] as const,
-  );
-  const results = await session.run(Object.fromEntries(given));
-  await session.release();
-  return Object.fromEntries(
-    Object.entries(results).map(([name, { dims, data }]) => [
-      name,
-      { shape: dims, data: Float32Array.from(data as Iterable<number>, Number) },
-    ]),
-  );
-}
 
 /** Bytes with scale and zero point. */
 const bytes = (scale: number, zero: number, ...shape: number[]): Slot[] => [
