@@ -78,8 +78,7 @@ function grouped(c: RuleContext, v: Value): Value {
 function sliced(c: RuleContext): Gradients | undefined {
   const { batch, queryHeads, queries, keys } = headsOf(c);
   const large = batch * queryHeads * queries * keys >= manyWeights;
-  const plain = !c.input(3) && !intAttr(c.node, 'is_causal', 0);
-  if (c.forms.attention !== 'sliced' || !large || !plain) return undefined;
+  if (c.forms.attention !== 'sliced' || !large || isMasked(c)) return undefined;
   return c.shared('sliced', () => {
     const { k, ...operands } = operandsOf(c);
     return inSlices(c.b, { ...operands, kT: c.b.swapLast(k) }, scaleOf(c));
@@ -102,11 +101,26 @@ function recomputed(c: RuleContext): Recomputed {
     const { k, v, g, ...operands } = operandsOf(c);
     const q = b.scale(operands.q, scaleOf(c));
     const scores = b.reshape(b.matMul(q, c.b.swapLast(k)), [batch, queryHeads, queries, keys]);
-    const p = grouped(c, b.op('Softmax', [masked(c, scores)], { axis: -1 }));
+    const p = grouped(c, weightsOf(c, masked(c, scores)));
     const ds = throughSoftmax(c, p, b.matMul(g, c.b.swapLast(v)), -1);
     return { q, p, ds };
   });
 }
+
+/** A query that no key is left for gets zeros, where softmax would give all of them the same, or NaN. */
+function weightsOf(c: RuleContext, scores: Value): Value {
+  const { b } = c;
+  const weights = b.op('Softmax', [scores], { axis: -1 });
+  if (!isMasked(c)) return weights;
+  const left = b.op('Greater', [scores, b.scalar(lowest, scores)]);
+  return b.op('Where', [left, weights, b.scalar(0, weights)]);
+}
+
+/** What stands for a score that does not count. */
+const lowest = -3.4028234663852886e38;
+
+const isMasked = (c: NodeView): boolean =>
+  c.input(3) !== undefined || intAttr(c.node, 'is_causal', 0) === 1;
 
 const scaleOf = (c: NodeView): number => {
   const size = (c.x.shape.at(-1) as number) / (c.x.shape.length === 3 ? headsOf(c).queryHeads : 1);
@@ -116,16 +130,16 @@ const scaleOf = (c: NodeView): number => {
 /** Scores with the mask added, or with the lowest number where it is false. */
 function masked(c: RuleContext, scores: Value): Value {
   const { b } = c;
-  const lowest = b.scalar(-3.4028234663852886e38, scores);
+  const hidden = b.scalar(lowest, scores);
   const mask = c.input(3);
   const given =
     mask?.dtype === 'bool'
-      ? b.op('Where', [mask, scores, lowest])
+      ? b.op('Where', [mask, scores, hidden])
       : mask
         ? b.add(scores, mask)
         : scores;
   return intAttr(c.node, 'is_causal', 0)
-    ? b.op('Where', [causalMask(c, scores.shape.slice(2)), given, lowest])
+    ? b.op('Where', [causalMask(c, scores.shape.slice(2)), given, hidden])
     : given;
 }
 

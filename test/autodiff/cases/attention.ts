@@ -51,6 +51,9 @@ const heads: [number[], number[], number[]] = [
   [2, 2, 5, 6],
 ];
 const visible = [1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1, 0, 0, 1];
+/** Of the second query nothing is; or nothing but keys that come later. */
+const leftNone = (causal: 0 | 1): number[] =>
+  visible.map((seen, i) => (i < 5 || i >= 10 ? seen : causal && i > 6 ? 1 : 0));
 
 export const attention: LawCase[] = [
   alongAxis('Softmax', -1),
@@ -61,6 +64,21 @@ export const attention: LawCase[] = [
   dotProduct('scale', heads, { scale: 0.3 }),
   dotProduct('causal', heads, { is_causal: 1 }),
   dotProduct('boolean mask', heads, {}, (b) => b.constant(visible, 'bool', [3, 5])),
+  ...([0, 1] as const).map((causal) =>
+    dotProduct(
+      causal ? 'boolean mask, causal, nothing left for a query' : 'nothing left for a query',
+      heads,
+      { is_causal: causal },
+      (b) => b.constant(leftNone(causal), 'bool', [3, 5]),
+    ),
+  ),
+  dotProduct('all hidden by a number', heads, {}, (b) =>
+    b.constant(
+      leftNone(0).map((seen) => (seen ? 0 : -Infinity)),
+      'float32',
+      [3, 5],
+    ),
+  ),
   dotProduct(
     'heads packed',
     [
