@@ -1,5 +1,5 @@
 /** Operators on 8-bit integers, written as floats that are rounded to integers again. */
-import { intAttr, plainAttributes, type AttributeValue } from '../attributes.ts';
+import { floatAttr, intAttr, plainAttributes } from '../attributes.ts';
 import type { GraphBuilder } from '../builder.ts';
 import { dtypes } from '../dtype.ts';
 import type { Value } from '../graph.ts';
@@ -28,21 +28,17 @@ const binary =
 const unary =
   (operator: string): Standard =>
   (b, v) =>
-    rounded(b, v, b.op(operator, [real(b, v, 0)], standardAttributes(v)), 3);
+    rounded(b, v, b.op(operator, [real(b, v, 0)], plainAttributes(v.node)), 3);
 
 /** The same with channels last, as some have it. */
 const overImages =
   (operator: string): Standard =>
   (b, v) => {
-    const { channels_last: last = 0, ...attributes } = standardAttributes(v);
+    const { channels_last: last = 0, ...attributes } = plainAttributes(v.node);
     const x = real(b, v, 0);
     const y = b.op(operator, [last === 1 ? channelsFirst(b, x) : x], attributes);
     return rounded(b, v, last === 1 ? channelsLast(b, y) : y, 3);
   };
-
-function standardAttributes({ node }: NodeView): Record<string, AttributeValue> {
-  return plainAttributes(node);
-}
 
 function channelsFirst(b: GraphBuilder, x: Value): Value {
   const last = x.shape.length - 1;
@@ -72,26 +68,25 @@ const where: Standard = (b, v) =>
   rounded(b, v, b.op('Where', [v.x, real(b, v, 1), real(b, v, 4)]), 7);
 
 const convolution: Standard = (b, v) => {
-  const { channels_last: last = 0, ...attributes } = standardAttributes(v);
+  const { channels_last: last = 0, ...attributes } = plainAttributes(v.node);
   const [x, ...rest] = v.node.input.map((_, slot) => v.input(slot));
   const first = last === 1 ? channelsFirst(b, x as Value) : x;
   const y = b.op('QLinearConv', [first, ...rest], attributes);
   return [last === 1 ? channelsLast(b, y) : y];
 };
 
-/** α A B + C, where C has the scale of A's times B's; without a scale of its own the result stays real. */
+/** α (A B + C), where C has the scale of A's times B's; without a scale of its own the result stays real. */
 const gemm: Standard = (b, v) => {
   const turned = (x: Value, name: string): Value =>
     intAttr(v.node, name, 0) === 1 ? b.swapLast(x) : x;
   const [scaleB, zeroB] = [v.input(4) as Value, v.input(5)];
   const [columns, each] = [intAttr(v.node, 'transB', 0) === 1 ? 0 : 1, scaleB.shape.length === 1];
   const right = b.op('DequantizeLinear', [v.input(3), scaleB, zeroB], { axis: each ? columns : 1 });
-  const alpha = plainAttributes(v.node)['alpha'];
   const product = b.matMul(turned(real(b, v, 0), 'transA'), turned(right, 'transB'));
   const bias = v.input(6);
   const scale = b.mul(v.w, scaleB);
   const sum = plus(b, product, bias && b.mul(b.cast(bias, 'float32'), scale));
-  const y = b.scale(sum, typeof alpha === 'number' ? alpha : 1);
+  const y = b.scale(sum, floatAttr(v.node, 'alpha', 1));
   return v.input(7) ? rounded(b, v, y, 7) : [y];
 };
 
@@ -120,7 +115,7 @@ const sameName: Standard = (b, v) => {
   const integers = v.node.opType === 'QuantizeLinear' ? v.y : v.x;
   if (dtypes[integers.dtype].bytes > 1 && b.graph.opset < 21) return undefined;
   const inputs = v.node.input.map((_, slot) => v.input(slot));
-  return [b.op(v.node.opType, inputs, standardAttributes(v))];
+  return [b.op(v.node.opType, inputs, plainAttributes(v.node))];
 };
 
 export const quantized: Readonly<Record<string, Standard>> = {
