@@ -58,8 +58,9 @@ function mostTaken({
   classifierFree,
 }: Pick<RestoreOptions, 'model' | 'classifier' | 'classifierFree'>): number {
   const [classified] = guidance?.classifier.image.shape ?? [];
-  // Classifier-free guidance has every image in a batch twice.
-  const sampled = (fixedBatch(model) ?? Infinity) / (classifierFree ? 2 : 1);
+  const most = fixedBatch(model) ?? Infinity;
+  // Classifier-free guidance has every image in a batch twice, or runs the network twice.
+  const sampled = classifierFree && most % 2 === 0 ? most / 2 : most;
   return Math.min(sampled, typeof classified === 'number' ? classified : Infinity);
 }
 

@@ -4,6 +4,7 @@ import { UserError } from '../errors.ts';
 import { scaleAt, type ClassifierFree } from '../guidance/classifier-free.ts';
 import { classifierFreeGraph, classifierFreePorts } from '../guided/classifier-free.ts';
 import type { Graph } from '../onnx/graph.ts';
+import { sideBySide } from '../onnx/side-by-side.ts';
 import { modelInputs } from '../onnx/skeleton.ts';
 import type { Step } from '../schedules/respace.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
@@ -132,33 +133,43 @@ export function fixedBatch({ onnx, card }: Model): number | undefined {
 
 /** @throws UserError for a batch that the model's file does not take */
 export async function conditionalNetwork(
-  { model, batch, like, classifierFree }: FormsInput,
+  { model, batch, like }: FormsInput,
   size: Size,
 ): Promise<Network> {
   const most = fixedBatch(model) ?? batch;
-  if (most !== batch) {
-    const open = 'export the model with an open batch axis';
-    const multiple = most === 1 ? '' : ` for a multiple of ${most} images`;
-    throw new UserError(`${model.file}: takes batches of ${most} only, not of ${batch}`, {
-      hint: classifierFree ? open : `add --batch ${most}${multiple}, or ${open}`,
-    });
-  }
+  if (most !== batch) throw otherBatch(model, most, `not of ${batch}`);
   return { graph: await graphFor(model, batch, size, like.condition?.given), card: model.card };
 }
 
-/** The network on the images with their conditions, and once more with none. */
+/** The network on the images with their conditions, and once more with none: together where it takes as many. */
 export async function classifierFreeNetwork(
   { model, batch, like, classifierFree }: FormsInput,
   size: Size,
 ): Promise<Network> {
+  const given = like.condition?.given;
   const most = fixedBatch(model) ?? 2 * batch;
-  if (most !== 2 * batch)
-    throw new UserError(
-      `${model.file}: takes batches of ${most} only; classifier-free guidance needs ${2 * batch}, with and without condition`,
-      { hint: 'export the model with an open batch axis' },
+  if (most !== batch && most !== 2 * batch)
+    throw otherBatch(
+      model,
+      most,
+      `not of ${batch}, nor of ${2 * batch} with and without condition`,
     );
-  const graph = await graphFor(model, 2 * batch, size, like.condition?.given);
+  const network = await graphFor(model, most, size, given);
+  const graph = most === batch ? sideBySide(network, 2, ofEachImage(model, given)) : network;
   return classifierFreeGraph(graph, model.card, classifierFree?.rescale);
+}
+
+function otherBatch({ file }: Model, most: number, not: string): UserError {
+  const multiple = most === 1 ? '' : ` for a multiple of ${most} images`;
+  return new UserError(`${file}: takes batches of ${most} only, ${not}`, {
+    hint: `add --batch ${most}${multiple}, or export the model with an open batch axis`,
+  });
+}
+
+/** The inputs that have one of something for each image. */
+function ofEachImage({ card, timestep }: Model, given: Feeds = {}): ReadonlySet<string> {
+  const open = typeof timestep.shape[0] === 'string';
+  return new Set([card.inputs.x, ...Object.keys(given), ...(open ? [timestep.name] : [])]);
 }
 
 /** What the network is told for nothing; inputs that this leaves out are told what is given. */

@@ -217,6 +217,30 @@ test('memory is estimated with both halves', async () => {
   expect(await fittingBatch(job, 0, options)).toBe(1);
 });
 
+test('a network that is exported for one image runs twice', async () => {
+  const sampled = async (open: boolean): Promise<Tensor> => {
+    const file = path.join(folder, `${open ? 'open' : 'one'}.onnx`);
+    const model = await loadModel(writeModel(file, curved, { labelled: true, open }), { classes });
+    const restorer = openRestorer({
+      model,
+      classifierFree: { scale, interval: [0.1, 2] },
+      method: { name: 'dsg', rate: 0.2, interval: 1 },
+      sampler: { name: 'ddim', eta: 1 },
+      steps: 4,
+      seed: 0,
+    });
+    const operator = operators.gaussianBlur({ size: 5, std: 1 });
+    const measurement = randomTensor('measured', operator.measured([3, 16, 16]));
+    const condition = classCondition(model, 1);
+    const run = restorer.restore([{ name: 'a', operator, measurement, sigma: 0.05, condition }]);
+    let next = await run.next();
+    while (!next.done) next = await run.next();
+    await restorer.release();
+    return next.value[0] as Tensor;
+  };
+  expect(relativeError(await sampled(false), await sampled(true))).toBeLessThan(1e-5);
+});
+
 describe('bad input', () => {
   const sampling = {
     method: { name: 'none' },
