@@ -10,6 +10,7 @@ import { NodeView } from '../node-view.ts';
 import { rewriteNodes } from '../rewrite.ts';
 import { activations } from './activations.ts';
 import { attention } from './attention.ts';
+import { earlier } from './earlier.ts';
 import { normalizations } from './normalizations.ts';
 import { packed } from './packed.ts';
 import { products } from './products.ts';
@@ -25,6 +26,7 @@ const microsoft: Readonly<Record<string, Standard>> = {
   ...normalizations,
   ...attention,
   ...rotary,
+  ...earlier,
 };
 
 /** Operators that are ONNX Runtime's own though they have no domain. */

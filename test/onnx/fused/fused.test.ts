@@ -462,6 +462,19 @@ const cases: OneNode[] = [
       floats(5),
     ],
   },
+  ...['bilinear', 'nearest'].map((mode): OneNode => ({
+    operator: 'GridSample',
+    name: mode,
+    slots: [x(2, 3, 5, 4), x(2, 3, 6, 2)],
+    attributes: { mode, padding_mode: 'border', align_corners: 1 },
+  })),
+  { operator: 'GridSample', name: '', slots: [x(1, 2, 5, 4), x(1, 3, 6, 2)] },
+  {
+    operator: 'GatherND',
+    name: 'integers of 32 bits',
+    slots: [x(3, 4, 5), ints('int32', [2, 1, 0, 3], [2, 2])],
+  },
+  { operator: 'ExpandDims', name: '', slots: [x(3, 4), scalar(-2, 'int32')] },
   { operator: 'QuantizeLinear', name: '', slots: [x(4, 3), scalar(0.02), scalar(120, 'uint8')] },
   { operator: 'DequantizeLinear', name: '', slots: bytes(0.02, 120, 4, 3) },
 ];
