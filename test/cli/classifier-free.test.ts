@@ -128,9 +128,21 @@ describe('bad input', () => {
     ['a negative s', ['--class', '0', '--guidance-scale', '-1'], /Expected a number, 0 or more/],
     ['an interval of one', ['--class', '0', '--cfg-interval', '3'], /Expected LO,HI/],
     [
-      'a model of one image at a time',
-      ['--model', single, ...known, '--class', '0', '--cfg-scale', '1'],
-      /batches of 1 only; classifier-free guidance needs 2.*\nhint: export/,
+      'more at a time than the model takes',
+      [
+        '--model',
+        single,
+        ...known,
+        '--class',
+        '0',
+        '--cfg-scale',
+        '1',
+        '--count',
+        '3',
+        '--batch',
+        '3',
+      ],
+      /batches of 1 only, not of 3, nor of 6 with and without condition\nhint: add --batch 1/,
     ],
   ])('%s', async (_, args, message) => {
     const done = await generate(...args);
