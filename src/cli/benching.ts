@@ -164,6 +164,7 @@ function groupsOf(values: BenchValues, plan: Protocol, model: Model): Group[] {
   const { methods = plan.methods, steps = plan.steps } = values;
   const { seed, sampler, eta, temperature, variance, average } = values;
   refuseAverage(average, methods);
+  const timesteps = betasOf(model.card).length;
   const said = { seed, sampler, eta, temperature, variance, average };
   const unset = Object.fromEntries(
     Object.entries(samplingOptions).map(([key, row]) => [
@@ -178,7 +179,7 @@ function groupsOf(values: BenchValues, plan: Protocol, model: Model): Group[] {
         refuseIdle(sampling, method);
         const settings = settingsFor(task, sampling, model.card);
         // An average may suit the first of several step counts and not the last.
-        spanOf(settings.method, n, betasOf(model.card).length);
+        spanOf(settings.method, n, timesteps);
         return { task, method, steps: n, settings };
       }),
     ),

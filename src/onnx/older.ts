@@ -4,41 +4,44 @@ import { UserError } from '../errors.ts';
 import { amend } from './amend.ts';
 import { floatAttr, floatsAttr, hasAttr, intAttr, intsAttr, stringAttr } from './attributes.ts';
 import type { GraphBuilder } from './builder.ts';
-import { withAttributes, withListInput, without } from './forms.ts';
+import {
+  changing,
+  withAttributes,
+  withInputs,
+  withListInput,
+  without,
+  type Change,
+} from './forms.ts';
 import { constantNumbers } from './graph.ts';
 import { nodeName } from './node.ts';
 
-type Change = (node: NodeProto, b: GraphBuilder) => NodeProto;
-
 /** Before opset 13 the axis of these said where to flatten to a matrix, whose rows were normalized. */
-export const flattening = ['Softmax', 'LogSoftmax', 'Hardmax'];
+export const flattening = /^(Softmax|LogSoftmax|Hardmax)$/;
 
-const lists: Change = (node, b) => withListInput(node, b, 'axes');
-
-/** In which set a form ended, and what it is since then. */
-const changes: readonly (readonly [until: number, operators: readonly string[], Change])[] = [
+/** What had another form before a set, and what it is since then. */
+const changes: readonly Change[] = [
   // Per channel, which is the default; another is not a node of set 17.
-  [9, ['BatchNormalization'], (node) => without(node, 'spatial')],
-  [10, ['Slice'], sliced],
+  [9, /^BatchNormalization$/, (node) => without(node, 'spatial')],
+  [10, /^Slice$/, sliced],
   [
     10,
-    ['TopK'],
-    (node, b) => withNumbers(without(node, 'k'), [b.ints([intAttr(node, 'k', 1)]).name]),
+    /^TopK$/,
+    (node, b) => withInputs(without(node, 'k'), [b.ints([intAttr(node, 'k', 1)]).name]),
   ],
-  [10, ['Upsample'], scaled],
-  [11, ['Resize'], scaled],
-  [11, ['Clip'], clipped],
-  [11, ['Pad'], padded],
-  [11, ['Scatter'], (node) => amend(NodeProtoSchema, node, { opType: 'ScatterElements' })],
+  [10, /^Upsample$/, scaled],
+  [11, /^Resize$/, scaled],
+  [11, /^Clip$/, clipped],
+  [11, /^Pad$/, padded],
+  [11, /^Scatter$/, (node) => amend(NodeProtoSchema, node, { opType: 'ScatterElements' })],
   // The ratio is that of training; since then it is an input.
-  [12, ['Dropout'], (node) => without(node, 'ratio')],
-  [13, ['ReduceSum', 'Squeeze', 'Unsqueeze'], lists],
-  [13, ['Split'], (node, b) => withListInput(node, b, 'split')],
+  [12, /^Dropout$/, (node) => without(node, 'ratio')],
+  [13, /^(ReduceSum|Squeeze|Unsqueeze)$/, (node, b) => withListInput(node, b, 'axes')],
+  [13, /^Split$/, (node, b) => withListInput(node, b, 'split')],
   [13, flattening, (node) => without(node, 'axis')],
   // Regions were not moved by half a pixel; since then they are unless the node says so.
   [
     16,
-    ['RoiAlign'],
+    /^RoiAlign$/,
     (node) => withAttributes(node, { coordinate_transformation_mode: 'output_half_pixel' }),
   ],
 ];
@@ -46,24 +49,14 @@ const changes: readonly (readonly [until: number, operators: readonly string[], 
 /** What brings nodes of operator set `opset` to set 17, as far as they only write differently what they do. */
 export function sinceThen(opset: number, b: GraphBuilder): (node: NodeProto) => NodeProto {
   const due = changes.filter(([until]) => opset < until);
-  return (node) => {
-    const change = due.find(
-      ([, operators]) => node.domain === '' && operators.includes(node.opType),
-    );
-    return change ? change[2](node, b) : node;
-  };
-}
-
-/** With the first input and these after it. */
-function withNumbers(node: NodeProto, names: readonly string[]): NodeProto {
-  return amend(NodeProtoSchema, node, { input: [node.input[0] ?? '', ...names] });
+  return changing(due, b);
 }
 
 function sliced(node: NodeProto, b: GraphBuilder): NodeProto {
   const [starts = [], ends = []] = [intsAttr(node, 'starts'), intsAttr(node, 'ends')];
   const axes = intsAttr(node, 'axes') ?? [...starts.keys()];
   const names = [starts, ends, axes].map((list) => b.ints(list).name);
-  return withNumbers(without(node, 'starts', 'ends', 'axes'), names);
+  return withInputs(without(node, 'starts', 'ends', 'axes'), names);
 }
 
 /** Of the type of the input; what is in a body has float32, the type of all else there is. */
@@ -74,13 +67,13 @@ function numberLike(node: NodeProto, b: GraphBuilder, value: number): string {
 function clipped(node: NodeProto, b: GraphBuilder): NodeProto {
   const bound = (name: string): string =>
     hasAttr(node, name) ? numberLike(node, b, floatAttr(node, name, 0)) : '';
-  return withNumbers(without(node, 'min', 'max'), [bound('min'), bound('max')]);
+  return withInputs(without(node, 'min', 'max'), [bound('min'), bound('max')]);
 }
 
 function padded(node: NodeProto, b: GraphBuilder): NodeProto {
   const pads = b.ints(intsAttr(node, 'pads') ?? []).name;
   const value = numberLike(node, b, floatAttr(node, 'value', 0));
-  return withNumbers(without(node, 'pads', 'value'), [pads, value]);
+  return withInputs(without(node, 'pads', 'value'), [pads, value]);
 }
 
 /**
@@ -104,7 +97,7 @@ function scaled(node: NodeProto, b: GraphBuilder): NodeProto {
       },
     );
   const resize = amend(NodeProtoSchema, without(node, 'scales'), { opType: 'Resize' });
-  return withAttributes(withNumbers(resize, ['', scales]), {
+  return withAttributes(withInputs(resize, ['', scales]), {
     coordinate_transformation_mode: 'asymmetric',
     nearest_mode: fewer ? 'ceil' : 'floor',
   });

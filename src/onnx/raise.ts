@@ -4,15 +4,18 @@ import { amend } from './amend.ts';
 import { intAttr, stringAttr } from './attributes.ts';
 import { changeBodies } from './bodies.ts';
 import { GraphBuilder } from './builder.ts';
-import { withAttributes, withListInput, without } from './forms.ts';
+import {
+  changing,
+  withAttributes,
+  withListInput,
+  without,
+  wordOfResize,
+  type Change,
+} from './forms.ts';
 import type { Graph } from './graph.ts';
 
-/** What changed its form after opset 17: since when, and what it is since then. */
-const newer: readonly (readonly [
-  since: number,
-  RegExp,
-  (n: NodeProto, b: GraphBuilder) => NodeProto,
-])[] = [
+/** What changed its form after opset 17, and what it is since that set. */
+const newer: readonly Change[] = [
   [18, /^Reduce/, (node, b) => withListInput(node, b, 'axes')],
   [18, /^Split$/, withOutputCount],
   [20, /^GridSample$/, withInterpolationNamed],
@@ -31,15 +34,9 @@ export function raiseOpset(graph: Graph, opset: number): Graph {
   const empty = { nodes: [], initializers: new Map(initializers), values: new Map(values) };
   const b = new GraphBuilder({ ...graph, ...empty, opset });
   const due = newer.filter(([since]) => since > graph.opset && since <= opset);
-  for (const node of graph.nodes) {
-    b.graph.nodes.push(changeBodies(raised(node), raised));
-  }
+  const raised = changing(due, b);
+  for (const node of graph.nodes) b.graph.nodes.push(changeBodies(raised(node), raised));
   return b.graph;
-
-  function raised(node: NodeProto): NodeProto {
-    const change = due.find(([, type]) => node.domain === '' && type.test(node.opType));
-    return change ? change[2](node, b) : node;
-  }
 }
 
 /** Equal parts are since then to be asked for by their number. */
@@ -56,6 +53,6 @@ function withAxisOfDft(node: NodeProto, b: GraphBuilder): NodeProto {
 
 /** The words for interpolation, which are those of Resize since then. */
 function withInterpolationNamed(node: NodeProto): NodeProto {
-  const mode = stringAttr(node, 'mode', 'bilinear').replace(/^bi/, '');
+  const mode = wordOfResize(stringAttr(node, 'mode', 'bilinear'));
   return withAttributes(without(node, 'mode'), { mode });
 }

@@ -33,10 +33,10 @@ export interface Repeated {
   /** Along which axis each stack is, and whether from the last round to the first; else along the first. */
   readonly stacks?: readonly { readonly axis: number; readonly backwards: boolean }[];
   /** Writes what all rounds need. */
-  readonly prepare: (out: Written) => void;
+  readonly prepare: (out: Unrolled) => void;
   /** What the body's other inputs are in a round, by their names in the body. */
   readonly given: (
-    out: Written,
+    out: Unrolled,
     round: number,
     at: string,
   ) => readonly (readonly [string, string])[];
@@ -47,7 +47,7 @@ export const bodyOf = (node: NodeProto): GraphProto | undefined =>
   node.attribute.find((a) => a.name === 'body')?.g;
 
 /** What comes in the place of a node. */
-export class Written {
+export class Unrolled {
   readonly nodes: NodeProto[] = [];
   readonly constants: TensorProto[] = [];
   readonly #opset: number;
@@ -111,13 +111,13 @@ export function inRounds(
 }
 
 /** The rounds one after the other, or undefined where that is too much. */
-function writtenOut(repeated: Repeated, opset: number): Written | undefined {
+function writtenOut(repeated: Repeated, opset: number): Unrolled | undefined {
   const { node, body, rounds, carried, results } = repeated;
   if (rounds * Math.max(body.node.length, 1) > mostNodes) return undefined;
   const stacks = node.output.slice(carried.length).map((): string[] => []);
   // What no round ran for has no type here.
   if (stacks.length > 0 && rounds === 0) return undefined;
-  const out = new Written(opset);
+  const out = new Unrolled(opset);
   repeated.prepare(out);
   const made = madeWithin(body);
   let now = carried.map(({ start }) => start);

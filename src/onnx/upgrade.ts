@@ -7,6 +7,7 @@ import { changeBodies } from './bodies.ts';
 import { GraphBuilder } from './builder.ts';
 import { defaultOpset, valueOf, type Graph, type Value } from './graph.ts';
 import { flattening, sinceThen } from './older.ts';
+import { rewriteNodes, type Written } from './rewrite.ts';
 
 /** Operands of different shapes had another rule before. */
 const oldest = 7;
@@ -23,27 +24,21 @@ export function upgrade(graph: Graph, where: string): Graph {
     throw new UserError(`${where}: operator set ${opset} is older than ${oldest}`, {
       hint: 'export it again with opset 17',
     });
-  const old = graph.nodes.splice(0);
+  const old = new Set(graph.nodes);
   const b = new GraphBuilder({ ...graph, opset: defaultOpset });
   const upgraded = sinceThen(opset, b);
-  for (const node of old) {
-    const write = rewritten(node, b, opset);
-    if (write) {
-      b.scope = node.name;
-      b.replace(node.output[0] ?? '', write());
-      b.scope = '';
-      continue;
-    }
-    const changed = changeBodies(upgraded(node), (inner) => {
+  rewriteNodes(b, (node) => rewritten(node, b, opset));
+  const nodes = b.graph.nodes.map((node) => {
+    if (!old.has(node)) return node;
+    if (node.opType === 'Scan' && opset < 9) throw notIn(where, `Scan ${node.name}`, opset);
+    return changeBodies(upgraded(node), (inner) => {
       // What a body's values look like is not known, and so not what would be flattened.
-      if (opset < 13 && flattening.includes(inner.opType) && intAttr(inner, 'axis', 1) !== -1)
+      if (opset < 13 && flattening.test(inner.opType) && intAttr(inner, 'axis', 1) !== -1)
         throw notIn(where, `${inner.opType} ${inner.name} in a branch or a loop`, opset);
       return upgraded(inner);
     });
-    if (changed.opType === 'Scan' && opset < 9) throw notIn(where, `Scan ${node.name}`, opset);
-    b.graph.nodes.push(changed);
-  }
-  return b.graph;
+  });
+  return { ...b.graph, nodes };
 }
 
 function notIn(where: string, what: string, opset: number): UserError {
@@ -52,12 +47,12 @@ function notIn(where: string, what: string, opset: number): UserError {
   });
 }
 
-/** What writes a node that is several in set 17. */
-function rewritten(node: NodeProto, b: GraphBuilder, opset: number): (() => Value) | undefined {
-  if (opset < 13 && flattening.includes(node.opType) && !overLast(b.graph, node))
-    return () => softmaxOverTail(node, b);
+/** What a node is that is several in set 17. */
+function rewritten(node: NodeProto, b: GraphBuilder, opset: number): Written | undefined {
+  if (opset < 13 && flattening.test(node.opType) && !overLast(b.graph, node))
+    return [softmaxOverTail(node, b)];
   const perPlace = node.opType === 'BatchNormalization' && intAttr(node, 'spatial', 1) === 0;
-  return opset < 9 && perPlace ? () => normalizedByPlace(node, b) : undefined;
+  return opset < 9 && perPlace ? [normalizedByPlace(node, b)] : undefined;
 }
 
 /** Whether an operator of `flattening` works on the last axis, which is the default since opset 13. */

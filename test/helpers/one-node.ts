@@ -120,7 +120,7 @@ export async function byKernel(
   );
 }
 
-export const ramp = (count: number, scale = 1, offset = 0): number[] =>
+const ramp = (count: number, scale = 1, offset = 0): number[] =>
   Array.from({ length: count }, (_, i) => offset + scale * (((i * 7919) % 101) / 50 - 1));
 export const whole = (count: number, most: number, least = 0): number[] =>
   Array.from({ length: count }, (_, i) => least + ((i * 7919 + 13) % (most - least + 1)));

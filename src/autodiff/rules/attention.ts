@@ -2,6 +2,7 @@
 import { manyWeights } from '../../onnx/attention.ts';
 import { floatAttr, intAttr, plainAttributes } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
+import { headsApart, headsTogether, lowestScore } from '../../onnx/heads.ts';
 import type { NodeView } from '../../onnx/node-view.ts';
 import { showShape } from '../../tensor/tensor.ts';
 import { inSlices, type Gradients } from '../attention-core.ts';
@@ -40,14 +41,12 @@ function headsOf(c: NodeView): Heads {
 
 /** `[batch, heads, length, size]`, of `[batch, length, heads · size]` where heads are packed. */
 function unpack({ b }: RuleContext, v: Value, heads: number): Value {
-  if (v.shape.length === 4) return v;
-  const [batch = 1, length = 1, width = 1] = v.shape;
-  return b.transpose(b.reshape(v, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
+  return v.shape.length === 4 ? v : headsApart(b, v, heads);
 }
 
 /** The inverse of `unpack` for a gradient of something shaped like `like`. */
 function pack({ b }: RuleContext, v: Value, like: Value): Value {
-  return like.shape.length === 4 ? v : b.reshape(b.transpose(v, [0, 2, 1, 3]), like.shape);
+  return like.shape.length === 4 ? v : headsTogether(b, v);
 }
 
 interface Operands {
@@ -112,12 +111,9 @@ function weightsOf(c: RuleContext, scores: Value): Value {
   const { b } = c;
   const weights = b.op('Softmax', [scores], { axis: -1 });
   if (!isMasked(c)) return weights;
-  const left = b.op('Greater', [scores, b.scalar(lowest, scores)]);
+  const left = b.op('Greater', [scores, b.scalar(lowestScore, scores)]);
   return b.op('Where', [left, weights, b.scalar(0, weights)]);
 }
-
-/** What stands for a score that does not count. */
-const lowest = -3.4028234663852886e38;
 
 const isMasked = (c: NodeView): boolean =>
   c.input(3) !== undefined || intAttr(c.node, 'is_causal', 0) === 1;
@@ -130,7 +126,7 @@ const scaleOf = (c: NodeView): number => {
 /** Scores with the mask added, or with the lowest number where it is false. */
 function masked(c: RuleContext, scores: Value): Value {
   const { b } = c;
-  const hidden = b.scalar(lowest, scores);
+  const hidden = b.scalar(lowestScore, scores);
   const mask = c.input(3);
   const given =
     mask?.dtype === 'bool'

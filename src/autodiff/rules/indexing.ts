@@ -8,7 +8,7 @@ import { scatterAdd, scatterAddAlong } from '../adjoint.ts';
 import { derived } from '../derived.ts';
 import { noGradient, passingIntegers, rule, type RuleContext, type RuleTable } from '../rule.ts';
 
-const axisOf = ({ node, x }: NodeView, otherwise = 0): number => {
+export const axisOf = ({ node, x }: NodeView, otherwise = 0): number => {
   const axis = intAttr(node, 'axis', otherwise);
   return axis < 0 ? axis + x.shape.length : axis;
 };

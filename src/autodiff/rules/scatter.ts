@@ -1,8 +1,9 @@
 /** Gradients of what is put in place by index, over or with what is there. g: gradient of the output. */
-import { intAttr, stringAttr } from '../../onnx/attributes.ts';
+import { stringAttr } from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { scatterAdd, scatterAddAlong } from '../adjoint.ts';
 import { rule, type Rule, type RuleContext, type RuleTable } from '../rule.ts';
+import { axisOf } from './indexing.ts';
 
 /** The places that a node names, several of which may be the same. */
 interface Places {
@@ -16,9 +17,9 @@ interface Places {
 
 type PlacesOf = (c: RuleContext) => Places;
 
-const alongAxis: PlacesOf = ({ b, node, x, w }) => {
-  const named = intAttr(node, 'axis', 0);
-  const axis = named < 0 ? named + x.shape.length : named;
+const alongAxis: PlacesOf = (c) => {
+  const { b, x, w } = c;
+  const axis = axisOf(c);
   return {
     read: (data) => b.op('GatherElements', [data, w], { axis }),
     add: (updates) => scatterAddAlong(b, x.shape, w, updates, axis),

@@ -24,7 +24,7 @@ export const plus = (b: GraphBuilder, x: Value, added: Value | undefined): Value
   added ? b.add(x, added) : x;
 
 /** What an activation at the end of something is called, with its numbers. */
-export interface Activation {
+interface Activation {
   readonly name: string;
   readonly alpha: number | undefined;
   readonly beta: number | undefined;

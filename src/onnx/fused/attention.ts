@@ -2,6 +2,7 @@
 import { floatAttr, intAttr, intsAttr } from '../attributes.ts';
 import type { GraphBuilder } from '../builder.ts';
 import type { Value } from '../graph.ts';
+import { headsApart, headsTogether, lowestScore } from '../heads.ts';
 import type { NodeView } from '../node-view.ts';
 import { plus } from './activations.ts';
 import type { Standard } from './standard.ts';
@@ -11,14 +12,6 @@ interface Heads {
   readonly q: Value;
   readonly k: Value;
   readonly v: Value;
-}
-
-const lowest = -3.4028234663852886e38;
-
-/** `[batch, length, heads · size]` by head. */
-function byHead(b: GraphBuilder, x: Value, heads: number): Value {
-  const [batch = 1, length = 1, width = 1] = x.shape;
-  return b.transpose(b.reshape(x, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
 }
 
 /** One of those that are packed beside each other for each head, `[batch, length, heads, packed, size]`. */
@@ -64,7 +57,7 @@ function paddingOf(
 function causal(b: GraphBuilder, { q, k }: Heads): Value {
   const [queries, keys] = [q.shape[2] as number, k.shape[2] as number];
   const hidden = Array.from({ length: queries * keys }, (_, i) =>
-    i % keys > Math.floor(i / keys) + keys - queries ? lowest : 0,
+    i % keys > Math.floor(i / keys) + keys - queries ? lowestScore : 0,
   );
   return b.constant(hidden, q.dtype, [1, 1, queries, keys]);
 }
@@ -90,9 +83,7 @@ function attend(
   let scores = b.scale(b.matMul(q, b.swapLast(k)), floatAttr(node, 'scale', 0) || own);
   for (const added of [bias, hidden]) scores = plus(b, scores, added);
   if (intAttr(node, 'unidirectional', 0) === 1) scores = b.add(scores, causal(b, heads));
-  const y = b.matMul(b.op('Softmax', [scores], { axis: -1 }), v);
-  const [batch = 1, count = 1, length = 1, size = 1] = y.shape;
-  return b.reshape(b.transpose(y, [0, 2, 1, 3]), [batch, length, count * size]);
+  return headsTogether(b, b.matMul(b.op('Softmax', [scores], { axis: -1 }), v));
 }
 
 const written = (
@@ -129,7 +120,7 @@ function projected(
   const width = q.shape[2] as number;
   const all = bias?.shape[0] as number;
   const biases = bias && b.split(bias, [width, width, all - 2 * width], 0);
-  const head = (x: Value, i: number): Value => byHead(b, plus(b, x, biases?.[i]), count);
+  const head = (x: Value, i: number): Value => headsApart(b, plus(b, x, biases?.[i]), count);
   if (!k) return undefined;
   if (k.shape.length === 5) {
     const [first, second] = unpackedHeads(b, k);
@@ -151,7 +142,7 @@ const selfAttention: Standard = (b, v) => {
   const third = (w.shape[1] as number) / 3;
   const sizes = intsAttr(node, 'qkv_hidden_sizes') ?? [third, third, third];
   const all = plus(b, b.matMul(x, w), bias);
-  const [q, k, value] = b.split(all, sizes, 2).map((part) => byHead(b, part, count));
+  const [q, k, value] = b.split(all, sizes, 2).map((part) => headsApart(b, part, count));
   if (!q || !k || !value) return undefined;
   const states = past && !past.shape.includes(0) ? b.parts(past, 2, 0) : [];
   const [keys, values] = states.map((s) => b.reshape(s, s.shape.slice(1)));

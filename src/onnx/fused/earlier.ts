@@ -1,12 +1,12 @@
 /** Operators that com.microsoft had before there were standard ones of that name. */
 import { plainAttributes, stringAttr } from '../attributes.ts';
+import { wordOfResize } from '../forms.ts';
 import type { Standard } from './standard.ts';
 
-/** Interpolation is called otherwise since operator set 20. */
 const gridSample: Standard = (b, v) => {
   const { mode: _, ...attributes } = plainAttributes(v.node);
   const mode = stringAttr(v.node, 'mode', 'bilinear');
-  const named = b.graph.opset < 20 ? mode : mode.replace(/^bi/, '');
+  const named = b.graph.opset < 20 ? mode : wordOfResize(mode);
   return [b.op('GridSample', [v.x, v.w], { ...attributes, mode: named })];
 };
 

@@ -37,11 +37,9 @@ function normalized(w: Lowering, x: string): boolean {
   };
   const normal = w.own('normalized');
   writeGroupNormalization(w, { x: image, scale, bias, ...settings }, size, normal);
-  const gated = (): string => {
-    const gate = w.emit('Sigmoid', [normal], w.own('gate'));
-    return w.emit('Mul', [normal, gate], w.own('active'));
-  };
-  const y = active ? gated() : normal;
+  const y = active
+    ? w.emit('Mul', [normal, w.emit('Sigmoid', [normal], w.own('gate'))], w.own('active'))
+    : normal;
   if (last) w.emit('Transpose', [y], w.output(0), { perm: toLast });
   else w.emit('Identity', [y], w.output(0));
   return true;

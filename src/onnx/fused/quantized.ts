@@ -90,12 +90,20 @@ const gemm: Standard = (b, v) => {
   return v.input(7) ? rounded(b, v, y, 7) : [y];
 };
 
-/** Products of integers, as floats. */
+/** A product of integers with their zero points, as floats. */
+function scaledProduct(
+  b: GraphBuilder,
+  operands: readonly (Value | undefined)[],
+  scales: readonly [Value, Value],
+  bias: Value | undefined,
+): Value {
+  const product = b.cast(b.op('MatMulInteger', operands), 'float32');
+  return plus(b, b.mul(product, b.mul(...scales)), bias);
+}
+
 const integersToFloat: Standard = (b, v) => {
-  const [scaleA, scaleB] = [v.input(2) as Value, v.input(3) as Value];
-  const product = b.op('MatMulInteger', [v.x, v.w, v.input(4), v.input(5)]);
-  const real32 = b.mul(b.cast(product, 'float32'), b.mul(scaleA, scaleB));
-  return [plus(b, real32, v.input(6))];
+  const scales = [v.input(2) as Value, v.input(3) as Value] as const;
+  return [scaledProduct(b, [v.x, v.w, v.input(4), v.input(5)], scales, v.input(6))];
 };
 
 /** The first operand is rounded as its range wants it. */
@@ -105,9 +113,8 @@ const dynamic: Standard = (b, v) => {
     Value,
     Value,
   ];
-  const product = b.op('MatMulInteger', [bytes, v.w, zero, v.input(3)]);
-  const real32 = b.mul(b.cast(product, 'float32'), b.mul(scale, v.input(2) as Value));
-  return [plus(b, real32, v.input(4))];
+  const scales = [scale, v.input(2) as Value] as const;
+  return [scaledProduct(b, [bytes, v.w, zero, v.input(3)], scales, v.input(4))];
 };
 
 /** The standard operator of that name, where the graph's operator set has it for these types. */

@@ -2,6 +2,7 @@
 import { floatAttr, intAttr } from '../attributes.ts';
 import type { GraphBuilder } from '../builder.ts';
 import type { Value } from '../graph.ts';
+import { headsApart, headsTogether } from '../heads.ts';
 import type { Standard } from './standard.ts';
 
 /** Of x `[batch, length, heads · size]` or `[batch, heads, length, size]`, the first numbers of each head. */
@@ -12,14 +13,12 @@ const rotaryEmbedding: Standard = (b, v) => {
   if (ragged || floatAttr(node, 'scale', 1) !== 1) return undefined;
   const half = cosines.shape[1] as number;
   const packed = x.shape.length === 3;
-  const [batch = 1, length = 1] = packed ? x.shape : [x.shape[0], x.shape[2]];
+  const length = x.shape[packed ? 1 : 2] as number;
   const width = x.shape.at(-1) as number;
   const count = intAttr(node, 'num_heads', 0);
   const size = !packed ? width : count > 0 ? width / count : 2 * half;
 
-  const heads = packed
-    ? b.transpose(b.reshape(x, [batch, length, width / size, size]), [0, 2, 1, 3])
-    : x;
+  const heads = packed ? headsApart(b, x, width / size) : x;
   const at = placesOf(b, positions, length);
   const table = (values: Value): Value => {
     const rows = b.op('Gather', [values, at], { axis: 0 });
@@ -29,7 +28,7 @@ const rotaryEmbedding: Standard = (b, v) => {
   const interleaved = intAttr(node, 'interleaved', 0) === 1;
   const rotated = rotate(b, turned as Value, [table(cosines), table(sines)], interleaved);
   const y = rest ? b.op('Concat', [rotated, rest], { axis: 3 }) : rotated;
-  return [packed ? b.reshape(b.transpose(y, [0, 2, 1, 3]), x.shape) : y];
+  return [packed ? headsTogether(b, y) : y];
 };
 
 /** Positions of each image's tokens, `[batch or 1, length]`; one number is where they begin. */
